@@ -1,0 +1,262 @@
+"""What arrives on one connection, and the watch for the client's leaving.
+
+Events are pulled when somebody asks. While a view is suspended and nobody asks, a watcher reads one
+event ahead (two at the end of a request body, where only a disconnect can follow); when that is the
+disconnect, the view is cancelled with `ClientDisconnected`.
+
+A view that never suspends costs nothing here; one that suspends for a moment costs a timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from typing import Any
+
+from ..errors import ClientDisconnected, WebsocketDisconnect
+from ..typing import Event, Receive
+
+#: Seconds that a view may be suspended before a task begins to watch for the client.
+WATCH_DELAY = 0.1
+
+_LEAVING = frozenset({"http.disconnect", "websocket.disconnect"})
+
+
+class Inbox:
+    """The events of one connection; at most one task is in the server's ``receive`` at a time."""
+
+    __slots__ = (
+        "_ahead",
+        "_cancelled",
+        "_moved",
+        "_receive",
+        "_timer",
+        "_watcher",
+        "complete",
+        "gone",
+        "interrupt",
+        "reading",
+        "suspended",
+        "task",
+    )
+
+    def __init__(self, receive: Receive, *, interrupt: bool = True) -> None:
+        self._receive = receive
+        #: Whether the view is cancelled when the client leaves.
+        self.interrupt = interrupt
+        #: The disconnect event, once there was one.
+        self.gone: Event | None = None
+        #: Whether somebody is in the server's ``receive`` on behalf of the application.
+        self.reading = False
+        #: Whether the request body has arrived, so that only a disconnect can follow.
+        self.complete = False
+        #: Whether the driven coroutine waits for something, and the task that drives it.
+        self.suspended = False
+        self.task: asyncio.Task[Any] | None = None
+        self._ahead: Event | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._moved: asyncio.Event | None = None
+        self._cancelled = False
+
+    async def receive(self, timeout: float | None = None) -> Event:
+        """The next event; the disconnect event again and again once the client has left.
+
+        Raises `TimeoutError` if nothing arrives for *timeout* seconds.
+        """
+        while True:
+            event = self._ahead
+            if event is not None:
+                self._ahead = None
+                return event
+            if self.gone is not None:
+                return self.gone
+            if not self.reading and self._watcher is None:
+                break
+            async with asyncio.timeout(timeout):
+                await self._movement()
+        self.reading = True
+        try:
+            if timeout is None:
+                event = await self._receive()
+            else:
+                event = await self._receive_within(timeout)
+        finally:
+            self.reading = False
+            if self._moved is not None:
+                self._tell()
+            if self.suspended:
+                self.arm()
+        self._note(event)
+        return event
+
+    async def disconnected(self) -> None:
+        """Wait until the client has left. Keeps one event for whoever asks for it later."""
+        while self.gone is None:
+            if self._watcher is None and not self.reading and self._may_read_ahead():
+                self._watcher = asyncio.create_task(self._watch())
+            await self._movement()
+
+    def leave(self, event: Event) -> None:
+        """Treat *event* as the client's leaving, and interrupt whoever is at work for it."""
+        if self.gone is None:
+            self.gone = event
+            self._tell()
+            self._interrupt()
+
+    def arm(self) -> None:
+        """Begin to watch in a moment, unless somebody does or nothing could be kept."""
+        if self._timer is None and self._watcher is None and self.gone is None:
+            if self.interrupt and self._may_read_ahead():
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(WATCH_DELAY, self._start_watch)
+
+    def stop(self) -> None:
+        """End the watch: the exchange is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def take_cancellation(self, task: asyncio.Task[Any]) -> ClientDisconnected | None:
+        """The error to raise in place of a `CancelledError` that came from here, else None."""
+        if not self._cancelled:
+            return None
+        self._cancelled = False
+        task.uncancel()
+        return self.disconnect_error()
+
+    def disconnect_error(self) -> ClientDisconnected:
+        """What the client's leaving is, as an error."""
+        event = self.gone or {}
+        if event.get("type") == "websocket.disconnect":
+            return WebsocketDisconnect(event.get("code") or 1005, event.get("reason") or "")
+        return ClientDisconnected(event.get("reason") or "The client left.")
+
+    def _may_read_ahead(self) -> bool:
+        return self._ahead is None or self.complete
+
+    def _start_watch(self) -> None:
+        self._timer = None
+        if self.suspended and not self.reading and self._watcher is None and self.gone is None:
+            self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        try:
+            while self.gone is None and self._may_read_ahead():
+                event = await self._receive()
+                self._note(event)
+                if self.gone is None and (self._ahead is None or event.get("body")):
+                    self._ahead = event
+                    self._tell()
+        finally:
+            self._watcher = None
+            self._tell()
+
+    def _note(self, event: Event) -> None:
+        kind = event["type"]
+        if kind in _LEAVING:
+            self.gone = event
+            self._tell()
+            self._interrupt()
+        elif kind == "http.request" and not event.get("more_body", False):
+            self.complete = True
+
+    def _interrupt(self) -> None:
+        """Cancel the driven coroutine, if it waits for anything but the event itself."""
+        task = self.task
+        if self.interrupt and self.suspended and task is not None:
+            self._cancelled = True
+            task.cancel()
+
+    async def _movement(self) -> None:
+        if self._moved is None:
+            self._moved = asyncio.Event()
+        await self._moved.wait()
+
+    def _tell(self) -> None:
+        if self._moved is not None:
+            self._moved.set()
+            self._moved = None
+
+    async def _receive_within(self, timeout: float) -> Event:  # noqa: ASYNC109
+        """Receive with a limit; an event that is there already costs no timer."""
+        step = self._receive().__await__()
+        try:
+            waiting = next(step)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # the value of an untyped generator
+        async with asyncio.timeout(timeout):
+            return await _Resumed(step, waiting)
+
+
+class _Resumed:
+    """The rest of an awaitable whose first step was taken and now waits for *waiting*."""
+
+    __slots__ = ("step", "waiting")
+
+    def __init__(self, step: Generator[Any, Any, Event], waiting: Any) -> None:
+        self.step = step
+        self.waiting = waiting
+
+    def __await__(self) -> Generator[Any, Any, Event]:
+        try:
+            yield self.waiting
+        except BaseException as error:
+            throw = getattr(self.step, "throw", None)
+            if throw is None:
+                raise
+            try:
+                waiting = throw(error)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]  # see above
+            yield waiting
+        return (yield from self.step)
+
+
+class Suspended:
+    """The rest of a coroutine whose first step has suspended, with an eye on the client.
+
+    Awaiting it gives what the coroutine returns. When the client leaves meanwhile, the coroutine is
+    cancelled: it sees `ClientDisconnected` (`WebsocketDisconnect`) where it waits.
+    """
+
+    __slots__ = ("coroutine", "inbox", "waiting")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], waiting: Any, inbox: Inbox) -> None:
+        self.coroutine = coroutine
+        self.waiting = waiting
+        self.inbox = inbox
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        coroutine, waiting, inbox = self.coroutine, self.waiting, self.inbox
+        task = inbox.task = asyncio.current_task()
+        try:
+            while True:
+                inbox.suspended = True
+                if not inbox.reading and inbox._timer is None:
+                    inbox.arm()
+                try:
+                    value = yield waiting
+                except BaseException as error:
+                    inbox.suspended = False
+                    if isinstance(error, asyncio.CancelledError) and task is not None:
+                        error = inbox.take_cancellation(task) or error
+                    waiting = coroutine.throw(error)
+                else:
+                    inbox.suspended = False
+                    waiting = coroutine.send(value)
+        except StopIteration as done:
+            return done.value
+        finally:
+            inbox.suspended = False
+
+
+async def drive(coroutine: Coroutine[Any, Any, Any], inbox: Inbox) -> Any:
+    """Await *coroutine*, watching for the client's leaving once it suspends."""
+    try:
+        waiting = coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    return await Suspended(coroutine, waiting, inbox)

@@ -1,0 +1,219 @@
+"""The life of an exchange in the full lane, for requests and websockets alike.
+
+    handle -> full_dispatch -> preprocess, dispatch, (handle_user_exception) -> finalize -> process
+           `-> handle_exception when nobody handled an error
+
+Each step is an override point of the application (`kind` tells its name) whose own implementation
+comes back here. The context is handed along; nothing asks the context variable.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from blinker import NamedSignal
+from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
+from werkzeug.routing import RoutingException
+
+from ..ctx import AppContext
+from ..errors import ErrorCollector, ResultError
+from ..wrappers import Response
+from .kinds import HTTP
+
+
+async def handle(app: Any, context: AppContext) -> Response | None:
+    """From the matched context to the response (None: a websocket that was accepted)."""
+    kind = context.route.kind
+    try:
+        return await getattr(app, kind.full_dispatch)(context)  # type: ignore[no-any-return]  # an override point
+    except Exception as error:
+        context.error = error
+        return await getattr(app, kind.handle_exception)(context, error)  # type: ignore[no-any-return]  # an override point
+
+
+async def full_dispatch(app: Any, context: AppContext) -> Response | None:
+    """Hooks, view, error handlers for what they raise, and the finishing of the result."""
+    kind = context.route.kind
+    try:
+        await context.announce(kind.started)
+        result = await getattr(app, kind.preprocess)(context)
+        if result is None:
+            result = await getattr(app, kind.dispatch)(context)
+    except Exception as error:
+        result = await app.handle_user_exception(context, error)
+    return await getattr(app, kind.finalize)(context, result)  # type: ignore[no-any-return]  # an override point
+
+
+async def conclude(app: Any, context: AppContext, result: Any, error: Exception | None) -> Any:
+    """What follows the view when the bare lane cannot answer by itself: it gave *result* or raised."""
+    try:
+        if error is not None:
+            try:
+                raise error
+            except Exception:  # handlers see it in sys.exc_info()
+                result = await app.handle_user_exception(context, error)
+        return await getattr(app, context.route.kind.finalize)(context, result)
+    except Exception as failure:
+        context.error = failure
+        return await getattr(app, context.route.kind.handle_exception)(context, failure)
+
+
+async def preprocess(context: AppContext) -> Any:
+    """The before hooks, outermost first; the first result that is not None ends them."""
+    route = context.route
+    for preprocessor in route.preprocessors:
+        await preprocessor(route.name, context.view_args)
+    for hook in route.before:
+        result = await hook()
+        if result is not None:
+            return result
+    return None
+
+
+async def dispatch(app: Any, context: AppContext) -> Any:
+    """Call the view. Raises the routing error where no rule matched."""
+    connection = context.connection
+    assert connection is not None
+    if connection.routing_exception is not None:
+        await app.ensure_async(app.raise_routing_exception)(connection)
+    route = context.route
+    if route.options:
+        return await app.make_default_options_response(context)
+    if route.view is None:
+        # A rule without a function, as `add_url_rule` and `endpoint` allow: an error of set-up.
+        raise KeyError(
+            f"There is no view function for the endpoint {route.name!r}. Give its rule one: "
+            f"app.add_url_rule(..., view_func=...) or @app.endpoint({route.name!r})."
+        )
+    return await route.view(**(context.view_args or {}))
+
+
+async def finalize(app: Any, context: AppContext, result: Any, from_error_handler: bool) -> Any:
+    """Make the response and let the after hooks have it. None stays None for websockets."""
+    kind = context.route.kind
+    response = None
+    if result is not None or kind is HTTP:
+        response = await app.make_response(result)
+    try:
+        response = await getattr(app, kind.process)(context, response)
+        await context.announce(kind.finished, response=response)
+    except Exception:
+        if not from_error_handler:
+            raise
+        app.logger.exception(
+            "An after hook failed for the answer to an error; the answer is sent without it."
+        )
+    return response
+
+
+async def process(app: Any, context: AppContext, response: Response | None) -> Response | None:
+    """After hooks, innermost first, and the saving of the session if it was opened."""
+    route = context.route
+    for function in context.after_functions or ():
+        response = _checked(await app.ensure_async(function)(response), response, function)
+    for hook in route.after:
+        response = _checked(await hook(response), response, hook)
+    session = context._session  # pyright: ignore[reportPrivateUsage]  # opened or not, is the question
+    if session is not None:
+        interface = app.session_interface
+        if not interface.is_null_session(session):
+            await app.ensure_async(interface.save_session)(app, session, response)
+    return response
+
+
+def _checked(result: Any, before: Response | None, hook: Any) -> Any:
+    """The response that a hook returned. For HTTP it must be one."""
+    if result is None and before is not None:
+        name = getattr(hook, "__name__", repr(hook))
+        raise ResultError(
+            f"The after hook {name!r} returned None instead of the response. Return the response "
+            "that it was given, or another."
+        )
+    return result
+
+
+# Errors.
+
+
+async def handle_user_exception(app: Any, context: AppContext, error: Exception) -> Any:
+    """What the handler for *error* gives; raises *error* if there is none."""
+    if isinstance(error, BadRequestKeyError) and (
+        app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]
+    ):
+        error.show_exception = True
+    if isinstance(error, HTTPException) and not app.trap_http_exception(error):
+        return await app.handle_http_exception(context, error)
+    handler = find_error_handler(app, error, context)
+    if handler is None:
+        raise error
+    return await app.ensure_async(handler)(error)
+
+
+async def handle_http_exception(app: Any, context: AppContext, error: HTTPException) -> Any:
+    """What the handler for *error* gives, or the error itself, which is an answer too."""
+    if error.code is None or isinstance(error, RoutingException):
+        return error
+    handler = find_error_handler(app, error, context)
+    return error if handler is None else await app.ensure_async(handler)(error)
+
+
+async def handle_exception(app: Any, context: AppContext, error: Exception) -> Any:
+    """The 500 for an *error* that nobody handled: logged, announced, given to the 500 handler.
+
+    Where exceptions propagate (in tests and in debug mode) it is raised instead.
+    """
+    kind = context.route.kind
+    context.error = error
+    await context.announce(kind.exception, exception=error)
+    if app.plan.propagate:
+        raise error
+    app.log_exception(context, sys.exc_info())
+    result: Any = InternalServerError(original_exception=error)
+    handler = find_error_handler(app, result, context)
+    if handler is not None:
+        result = await app.ensure_async(handler)(result)
+    return await getattr(app, kind.finalize)(context, result, from_error_handler=True)
+
+
+def find_error_handler(app: Any, error: Exception, context: AppContext) -> Any:
+    """The most specific handler: by code before any, by blueprint before application, by MRO."""
+    code = getattr(error, "code", None) if isinstance(error, HTTPException) else None
+    names = [*(context.route.blueprints if context.route is not None else ()), None]
+    for wanted in (code, None) if code is not None else (None,):
+        for name in names:
+            handlers = app.error_handler_spec.get(name, {}).get(wanted)
+            if handlers:
+                for cls in type(error).__mro__:
+                    handler = handlers.get(cls)
+                    if handler is not None:
+                        return handler
+    return None
+
+
+# Teardown.
+
+
+async def teardown(app: Any, context: AppContext, exc: BaseException | None) -> None:
+    """The teardown functions of the request or websocket, all of them, last registered first."""
+    kind = context.route.kind
+    errors = ErrorCollector(f"Errors while a {kind.name} was torn down")
+    for function in context.route.teardown:
+        with errors:
+            await function(exc)
+    with errors:
+        await context.announce(kind.tearing_down, exc=exc)
+    errors.raise_collected()
+
+
+async def teardown_appcontext(
+    app: Any, context: AppContext, exc: BaseException | None, signal: NamedSignal
+) -> None:
+    """The teardown functions of the context, all of them, last registered first."""
+    errors = ErrorCollector("Errors while an app context was torn down")
+    for function in app.plan.teardown_appcontext:
+        with errors:
+            await function(exc)
+    with errors:
+        await context.announce(signal, exc=exc)
+    errors.raise_collected()

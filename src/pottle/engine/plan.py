@@ -1,0 +1,377 @@
+"""The plan: all that can be known before a request, compiled from the registry when it has changed.
+
+A plan is never edited; `Pottle.forget_plan` drops it and the next exchange compiles another. The
+endpoints in it are compiled one by one when first asked for, so a change costs what is used again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.routing import Rule
+from werkzeug.sansio.utils import get_host
+
+from ..json.provider import JSONProvider
+from ..routing import Problem, Tree
+from ..sessions import SecureCookieSessionInterface
+from ..typing import Scope
+from ..utils import is_async
+from ..wrappers import Request, Response, Websocket
+from ..wrappers.base import app_path, server_address
+from .kinds import CONTEXT_SIGNALS, HTTP, WEBSOCKET, Kind
+
+AsyncFunc = Callable[..., Awaitable[Any]]
+
+#: Override points that the bare lane would pass by: where one is replaced, the full lane is taken.
+_OVERRIDE_POINTS = (
+    "do_teardown_appcontext do_teardown_request do_teardown_websocket dispatch_request "
+    "dispatch_websocket ensure_async finalize_request finalize_websocket full_dispatch_request "
+    "full_dispatch_websocket handle_request handle_websocket make_response postprocess_websocket "
+    "preprocess_request preprocess_websocket process_response request_context sync_to_async "
+    "websocket_context"
+).split()
+
+_TEXT = (b"content-type", b"text/html; charset=utf-8")
+_JSON = (b"content-type", b"application/json")
+
+
+class Endpoint:
+    """One rule, compiled: its view and its hooks, each a coroutine function."""
+
+    __slots__ = (
+        "after",
+        "bare",
+        "before",
+        "blueprints",
+        "interrupt",
+        "kind",
+        "name",
+        "options",
+        "preprocessors",
+        "rule",
+        "teardown",
+        "view",
+    )
+
+    def __init__(self, kind: Kind, rule: Rule | None, blueprints: list[str]) -> None:
+        self.kind = kind
+        self.rule = rule
+        self.name: str | None = None if rule is None else rule.endpoint
+        self.blueprints = blueprints
+        #: The view as a coroutine function; None where no rule matched.
+        self.view: AsyncFunc | None = None
+        self.preprocessors: tuple[AsyncFunc, ...] = ()
+        self.before: tuple[AsyncFunc, ...] = ()
+        self.after: tuple[AsyncFunc, ...] = ()
+        self.teardown: tuple[AsyncFunc, ...] = ()
+        #: Nothing but the view can matter.
+        self.bare = False
+        #: The view is cancelled when the client leaves.
+        self.interrupt = True
+        #: This is the automatic answer to OPTIONS.
+        self.options = False
+
+
+class Plan:
+    """What every exchange follows until something is registered or configured anew."""
+
+    def __init__(self, app: Any, tree: Tree) -> None:
+        self.app = app
+        self.tree = tree
+        config = app.config
+        self.testing: bool = bool(config["TESTING"])
+        self.debug: bool = bool(config["DEBUG"])
+        propagate = config["PROPAGATE_EXCEPTIONS"]
+        self.propagate: bool = self.testing or self.debug if propagate is None else bool(propagate)
+        self.response_timeout: float | None = config["RESPONSE_TIMEOUT"]
+        self.trusted_hosts: list[str] | None = config["TRUSTED_HOSTS"]
+        self.interrupt: bool = config["CANCEL_ON_DISCONNECT"]
+        self.by_host: bool = app.url_map.host_matching or app.subdomain_matching
+        self.session_is_lazy: bool = (
+            type(app.session_interface).open_session is SecureCookieSessionInterface.open_session
+        )
+        self.request_is_ours = app.request_class.__init__ is Request.__init__
+        self.websocket_is_ours = app.websocket_class.__init__ is Websocket.__init__
+        self.own_adapter = not _overridden(app, ("create_url_adapter",))
+        self.bare_possible = (
+            app.bare_lane
+            and self.session_is_lazy
+            and not _overridden(app, _OVERRIDE_POINTS)
+            and not any(signal.receivers for signal in CONTEXT_SIGNALS)
+            and not app.teardown_appcontext_funcs
+        )
+        #: By method and path, the compiled endpoints of rules without variables.
+        self.static: dict[tuple[str, str], Endpoint] = {}
+        self.encoders = _encoders(app)
+        self.teardown_appcontext = self.asynchronous(reversed(app.teardown_appcontext_funcs))
+        self._endpoints: dict[tuple[int, str], Endpoint] = {}
+
+    # Compiling.
+
+    def asynchronous(self, functions: Iterable[Callable[..., Any]]) -> tuple[AsyncFunc, ...]:
+        """*functions* as coroutine functions, the way the application wants them."""
+        return tuple([self.app.ensure_async(function) for function in functions])
+
+    def endpoint(self, rule: Rule, kind: Kind, method: str) -> Endpoint:
+        """The compiled endpoint of *rule*; the automatic OPTIONS answer is one of its own."""
+        automatic = method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)
+        key = (id(rule), "OPTIONS" if automatic else kind.name)
+        found = self._endpoints.get(key)
+        if found is None:
+            found = self._compile(rule, kind)
+            if automatic:
+                found.options = True
+                found.bare = False
+            self._endpoints[key] = found
+        return found
+
+    def unmatched(self, kind: Kind) -> Endpoint:
+        """The endpoint of whatever matches no rule: the hooks of the application, and no view."""
+        key = (0, kind.name)
+        found = self._endpoints.get(key)
+        if found is None:
+            found = self._endpoints[key] = self._compile(None, kind)
+        return found
+
+    def _compile(self, rule: Rule | None, kind: Kind) -> Endpoint:
+        app = self.app
+        endpoint = Endpoint(kind, rule, [] if rule is None else blueprint_names(rule.endpoint))
+        inner_first = [*endpoint.blueprints, None]
+        outer_first = inner_first[::-1]
+        endpoint.preprocessors = self._hooks(app.url_value_preprocessors, outer_first)
+        endpoint.before = self._hooks(getattr(app, kind.before_funcs), outer_first)
+        endpoint.after = self._hooks(getattr(app, kind.after_funcs), inner_first, backwards=True)
+        endpoint.teardown = self._hooks(
+            getattr(app, kind.teardown_funcs), inner_first, backwards=True
+        )
+        if rule is not None:
+            self._compile_view(endpoint, rule)
+        endpoint.bare = (
+            endpoint.view is not None
+            and self.bare_possible
+            and not (endpoint.preprocessors or endpoint.before)
+            and not (endpoint.after or endpoint.teardown)
+            and not (kind.started.receivers or kind.finished.receivers)
+            and not kind.tearing_down.receivers
+        )
+        return endpoint
+
+    def _compile_view(self, endpoint: Endpoint, rule: Rule) -> None:
+        view = self.app.view_functions.get(rule.endpoint)
+        if view is None:
+            return
+        endpoint.view = self.app.ensure_async(view)
+        interrupt = getattr(rule, "cancel_on_disconnect", None)
+        if interrupt is None:
+            interrupt = self.interrupt
+        # A thread cannot be cancelled, and must not lose its context while it runs.
+        endpoint.interrupt = interrupt and is_async(view)
+
+    def _hooks(
+        self, table: dict[str | None, list[Any]], names: list[str | None], *, backwards: bool = False
+    ) -> tuple[AsyncFunc, ...]:
+        functions: list[Callable[..., Any]] = []
+        for name in names:
+            hooks = table.get(name) or ()
+            functions.extend(reversed(hooks) if backwards else hooks)
+        return self.asynchronous(functions)
+
+    # Following.
+
+    def find(
+        self, scope: Scope, kind: Kind, method: str
+    ) -> tuple[Endpoint, dict[str, Any], Problem | HTTPException | None]:
+        """The endpoint for *scope*, the values of its variables, and the routing error as data."""
+        if not self.own_adapter:
+            return self._find_by_adapter(scope, kind, method)
+        path = app_path(scope)
+        domain = ""
+        if self.trusted_hosts is not None or self.by_host:
+            try:
+                domain = self._domain(scope)
+            except SecurityError as error:
+                return self.unmatched(kind), {}, error
+        found = self.tree.match(domain, path, method, kind is WEBSOCKET)
+        if isinstance(found, Problem):
+            return self.unmatched(kind), {}, found
+        rule, values = found
+        endpoint = self.endpoint(rule, kind, method)
+        if not rule.arguments and not self.by_host and self.trusted_hosts is None:
+            # PERF: the next request for this path does not come here at all. There are as many
+            # entries as there are rules without variables, times methods.
+            if not values and not scope.get("root_path"):
+                self.static[method if kind is HTTP else "websocket", path] = endpoint
+        return endpoint, values, None
+
+    def _find_by_adapter(
+        self, scope: Scope, kind: Kind, method: str
+    ) -> tuple[Endpoint, dict[str, Any], HTTPException | None]:
+        """As `find`, where the application makes url adapters of its own."""
+        adapter = self.app.create_url_adapter(_bare_request(scope))
+        try:
+            rule, values = adapter.match(
+                method=method, return_rule=True, websocket=kind is WEBSOCKET
+            )
+        except HTTPException as error:
+            return self.unmatched(kind), {}, error
+        return self.endpoint(rule, kind, method), values, None
+
+    def _domain(self, scope: Scope) -> str:
+        """The host, or the subdomain below SERVER_NAME. Raises `SecurityError` if not trusted."""
+        app = self.app
+        header = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                header = value.decode("latin-1")
+                break
+        host = get_host(
+            scope.get("scheme", "http"), header, server_address(scope), self.trusted_hosts
+        )
+        if app.url_map.host_matching:
+            return host
+        if not app.subdomain_matching:
+            return ""
+        server_name = (app.config["SERVER_NAME"] or "").partition(":")[0].lower()
+        name = host.partition(":")[0].lower()
+        if name == server_name:
+            return app.url_map.default_subdomain  # type: ignore[no-any-return]  # app is untyped here
+        if server_name and name.endswith("." + server_name):
+            return name[: -len(server_name) - 1]
+        return "<invalid>"
+
+    def route(self, context: Any) -> None:
+        """Route the request or websocket of a context that was made by hand."""
+        connection = context.connection
+        kind = HTTP if context.has_request else WEBSOCKET
+        endpoint, values, problem = self.find(connection.scope, kind, connection.method)
+        context.route = endpoint
+        context.view_args = values
+        self._tell(connection, endpoint, values, problem, context)
+
+    def _tell(
+        self, connection: Any, endpoint: Endpoint, values: Any, problem: Any, context: Any
+    ) -> None:
+        if problem is None:
+            connection.url_rule = endpoint.rule
+            connection.view_args = values
+        else:
+            connection.routing_exception = (
+                problem.to_exception(context.url_adapter)
+                if isinstance(problem, Problem)
+                else problem
+            )
+
+    async def open_session(self, context: Any) -> None:
+        """Open the session now, where it cannot be opened when it is touched."""
+        if self.session_is_lazy or context._session is not None:
+            return
+        app = self.app
+        interface = app.session_interface
+        session = await app.ensure_async(interface.open_session)(app, context.connection)
+        if session is None:
+            session = interface.make_null_session(app)
+        context.session = session
+
+    def make_request(self, exchange: Any) -> Request:
+        """The request object of *exchange*, of the application's class."""
+        cls = self.app.request_class
+        if self.request_is_ours:
+            # PERF: facts are read from the scope when asked for; nothing to initialise.
+            request = cls.__new__(cls)
+            request.scope = exchange.scope
+        else:
+            facts = _bare_request(exchange.scope)
+            request = cls(
+                facts.method,
+                facts.scheme,
+                facts.path,
+                facts.query_string,
+                facts.headers,
+                facts.root_path,
+                facts.http_version,
+                facts.scope,
+                max_content_length=self.app.config["MAX_CONTENT_LENGTH"],
+                body_timeout=self.app.config["BODY_TIMEOUT"],
+                send_push_promise=exchange.promise,
+            )
+        request._exchange = exchange
+        request._app = self.app
+        exchange._request = request
+        self._describe(request, exchange)
+        return request  # type: ignore[no-any-return]  # the class is the application's choice
+
+    def make_websocket(self, exchange: Any) -> Websocket:
+        """The websocket object of *exchange*, of the application's class."""
+        cls = self.app.websocket_class
+        if self.websocket_is_ours:
+            websocket = cls.__new__(cls)
+            websocket.scope = exchange.scope
+        else:
+            facts = _bare_request(exchange.scope)
+            websocket = cls(
+                facts.path,
+                facts.query_string,
+                exchange.scope.get("scheme", "ws"),
+                facts.headers,
+                facts.root_path,
+                facts.http_version,
+                list(exchange.scope.get("subprotocols", ())),
+                _unused,
+                _unused,
+                _unused,
+                facts.scope,
+            )
+        websocket._inbox = exchange.inbox
+        websocket._send = exchange.send
+        exchange._websocket = websocket
+        self._describe(websocket, exchange)
+        return websocket  # type: ignore[no-any-return]  # the class is the application's choice
+
+    def _describe(self, connection: Any, exchange: Any) -> None:
+        if self.trusted_hosts is not None:
+            connection.trusted_hosts = self.trusted_hosts
+        self._tell(connection, exchange.route, exchange.view_args, exchange.problem, exchange)
+
+
+def blueprint_names(endpoint: str) -> list[str]:
+    """Names of the blueprint of *endpoint* and of those it is nested in, innermost first."""
+    names: list[str] = []
+    name = endpoint.rpartition(".")[0]
+    while name:
+        names.append(name)
+        name = name.rpartition(".")[0]
+    return names
+
+
+def _bare_request(scope: Scope) -> Request:
+    request = Request.__new__(Request)
+    request.scope = scope
+    return request
+
+
+async def _unused(*args: Any, **kwargs: Any) -> None:
+    """Stands where a websocket class expects the functions of a server: ours go another way."""
+
+
+def _overridden(app: Any, names: Iterable[str]) -> bool:
+    """Whether one of the methods is not the one that `Pottle` defines."""
+    own = app.__dict__
+    base = app.original_methods
+    return any(name in own or getattr(type(app), name) is not base[name] for name in names)
+
+
+def _encoders(app: Any) -> dict[type, tuple[Callable[[Any], bytes], tuple[bytes, bytes]]]:
+    """By the type of a result, how it becomes a body and which content type that is.
+
+    Empty where the response class is not ours, since it may want another type or headers of its own.
+    """
+    if app.response_class is not Response:
+        return {}
+    encoders: dict[type, Any] = {str: (str.encode, _TEXT), bytes: (bytes, _TEXT)}
+    provider = app.json
+    encode = provider.body_encoder() if isinstance(provider, JSONProvider) else None
+    if encode is not None and provider.mimetype == "application/json":
+        encoders[dict] = encoders[list] = (encode, _JSON)
+    return encoders

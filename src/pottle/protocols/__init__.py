@@ -1,0 +1,3 @@
+"""The protocols that servers speak to an application."""
+
+from __future__ import annotations

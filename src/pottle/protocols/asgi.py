@@ -1,0 +1,266 @@
+"""ASGI: the calls of a server become exchanges, and what the engine decides becomes messages.
+
+https://asgi.readthedocs.io/en/latest/specs/ (HTTP and WebSocket 2.5, Lifespan 2.0)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from werkzeug.exceptions import InternalServerError
+
+from ..active import current
+from ..engine import lifecycle
+from ..engine.answer import is_streamed, send_response
+from ..engine.exchange import SERVICE_RESTART, Exchange
+from ..engine.inbox import Suspended, drive
+from ..engine.kinds import HTTP, WEBSOCKET
+from ..engine.plan import Plan
+from ..errors import ClientDisconnected
+from ..signals import appcontext_pushed
+from ..typing import Receive, Scope, Send
+from ..wrappers import Response
+from ..wrappers.websocket import State
+
+
+async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
+    """One HTTP request, from the head of the request to the last byte of the answer."""
+    method: str = scope["method"]
+    route = plan.static.get((method, scope["path"]))
+    values: dict[str, Any] = {}
+    problem = None
+    if route is None or scope.get("root_path"):
+        route, values, problem = plan.find(scope, HTTP, method)
+    exchange = Exchange(plan, scope, receive, send, route, values)
+    exchange._token = token = current.set(exchange)
+    try:
+        if problem is not None or not route.bare:
+            exchange.problem = problem
+            await _answer(exchange, _dispatch(exchange))
+            return
+        # PERF: the first step of the view is taken right here. Most views return from it, and need
+        # no driver, no inbox and no watch (bench: text).
+        try:
+            coroutine = route.view(**values)
+            try:
+                waiting = coroutine.send(None)
+            except StopIteration as done:
+                result = done.value
+            else:
+                result = await Suspended(coroutine, waiting, exchange.inbox)
+        except ClientDisconnected:
+            return
+        except Exception as error:
+            await _answer(exchange, lifecycle.conclude(plan.app, exchange, None, error))
+            return
+        encoder = plan.encoders.get(type(result))
+        if encoder is None or exchange.touched:
+            await _answer(exchange, lifecycle.conclude(plan.app, exchange, result, None))
+            return
+        # PERF: no Response object for a result whose answer follows from its type (bench: text).
+        try:
+            body = encoder[0](result)
+        except Exception:
+            await _answer(exchange, lifecycle.conclude(plan.app, exchange, result, None))
+            return
+        length = b"%d" % len(body)
+        if method == "HEAD":
+            body = b""
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [encoder[1], (b"content-length", length)],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+    finally:
+        inbox = exchange._inbox
+        if inbox is not None:
+            inbox.stop()
+        current.reset(token)
+
+
+async def websocket(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
+    """One websocket, from the handshake to the close frame."""
+    route, values, problem = plan.find(scope, WEBSOCKET, "GET")
+    exchange = Exchange(plan, scope, receive, send, route, values)
+    exchange._token = token = current.set(exchange)
+    live = plan.app.live_exchanges
+    live.add(exchange)
+    try:
+        exchange.problem = problem
+        if problem is None and route.bare:
+            work = _bare_websocket(exchange)
+        else:
+            work = _dispatch(exchange)
+        response, failure = await _live(exchange, work)
+        await _close(exchange, response, failure)
+        _pass_on(plan, failure)
+    finally:
+        live.discard(exchange)
+        exchange.inbox.stop()
+        current.reset(token)
+
+
+async def _bare_websocket(exchange: Exchange) -> Response | None:
+    try:
+        result = await exchange.route.view(**exchange.view_args or {})
+    except Exception as error:
+        return await lifecycle.conclude(exchange.app, exchange, None, error)  # type: ignore[no-any-return]  # an override point
+    if result is None and not exchange.touched:
+        return None
+    return await lifecycle.conclude(exchange.app, exchange, result, None)  # type: ignore[no-any-return]  # an override point
+
+
+async def _dispatch(exchange: Exchange) -> Response | None:
+    """The full lane: everything that stands around a view."""
+    await exchange.announce(appcontext_pushed)
+    await exchange.plan.open_session(exchange)
+    app = exchange.app
+    return await getattr(app, exchange.route.kind.handle)(exchange.connection)  # type: ignore[no-any-return]  # an override point
+
+
+async def _live(
+    exchange: Exchange, work: Coroutine[Any, Any, Response | None]
+) -> tuple[Response | None, BaseException | None]:
+    """Do the *work* under watch, stream its answer if it is a stream, and tear the context down.
+
+    Gives the response, and the error that the work or the clean-up ended with.
+    """
+    response = None
+    failure: BaseException | None = None
+    try:
+        response = await drive(work, exchange.inbox)
+        if response is not None and exchange.route.kind is HTTP and is_streamed(response):
+            await drive(send_response(exchange, response), exchange.inbox)
+    except BaseException as error:
+        failure = error
+        if exchange.error is None:
+            exchange.error = error
+        if exchange.answered and isinstance(error, Exception):
+            await _report(exchange, error)
+    try:
+        if not exchange.route.bare or exchange.error is not None:
+            await exchange.teardown(exchange.error)
+    except Exception as error:
+        if failure is None or not isinstance(failure, Exception):
+            failure = error
+        else:
+            exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
+        if exchange.answered:
+            exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
+    return response, failure
+
+
+async def _report(exchange: Exchange, error: Exception) -> None:
+    """Tell of an error in the middle of a streamed answer, which no handler can answer any more."""
+    await exchange.announce(exchange.route.kind.exception, exception=error)
+    if not exchange.plan.propagate:
+        exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
+
+
+async def _answer(exchange: Exchange, work: Coroutine[Any, Any, Response | None]) -> None:
+    """The full lane of a request: the *work*, the clean-up, and the answer unless it was streamed."""
+    response, failure = await _live(exchange, work)
+    try:
+        if failure is not None and not exchange.answered:
+            _pass_on(exchange.plan, failure)
+            if isinstance(failure, ClientDisconnected):
+                return
+            response = _last_resort(exchange, failure)
+        elif failure is not None:
+            # Half an answer went out. Returning without its end makes every server abort the
+            # connection; raising would only have the error logged again.
+            _pass_on(exchange.plan, failure)
+            return
+        if response is not None and not exchange.answered:
+            await send_response(exchange, response)
+    finally:
+        if response is not None:
+            await _finish(exchange, response)
+
+
+async def _finish(exchange: Exchange, response: Response) -> None:
+    try:
+        await response.close()
+    except Exception as error:
+        exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
+    request = exchange._request
+    if request is not None:
+        await request.close()
+
+
+def _pass_on(plan: Plan, failure: BaseException | None) -> None:
+    """Raise *failure* where it is not for us to answer: cancellation, and all errors in tests."""
+    if failure is None or isinstance(failure, ClientDisconnected):
+        return
+    if plan.propagate or not isinstance(failure, Exception):
+        raise failure
+
+
+def _last_resort(exchange: Exchange, failure: BaseException) -> Response:
+    """A plain 500 for what went wrong where no error handler is left."""
+    exchange.app.log_exception(exchange, (type(failure), failure, failure.__traceback__))
+    return Response.force_type(InternalServerError().get_response())
+
+
+async def _close(
+    exchange: Exchange, response: Response | None, failure: BaseException | None
+) -> None:
+    """End the websocket the way the handler ended, unless one side has closed it already."""
+    peer = exchange.websocket
+    if exchange.inbox.gone is not None and not exchange.shut_down:
+        return
+    if isinstance(failure, Exception) and not exchange.plan.propagate:
+        response = _last_resort(exchange, failure)
+    if exchange.shut_down and peer.state is not State.CLOSED:
+        peer.state = State.OPEN
+        await peer.close(SERVICE_RESTART, "The server is shutting down.")
+    elif peer.state is State.CONNECTING:
+        await _reject(exchange, response)
+    elif peer.state is State.OPEN:
+        await peer.close(_close_code(exchange, response))
+
+
+def _close_code(exchange: Exchange, response: Response | None) -> int:
+    """1011 for an unhandled error, 1008 for one that was answered, else 1000 (RFC 6455, 7.4.1)."""
+    status = 200 if response is None else response.status_code
+    if exchange.error is not None or status >= 500:
+        return 1011
+    return 1008 if status >= 400 else 1000
+
+
+async def _reject(exchange: Exchange, response: Response | None) -> None:
+    """Refuse the handshake, with the full *response* where the server can send one."""
+    peer = exchange.websocket
+    extensions = exchange.scope.get("extensions") or ()
+    if response is None or "websocket.http.response" not in extensions:
+        await peer.close()
+        return
+    await peer.greet()
+    peer.state = State.CLOSED
+    await send_response(exchange, response, "websocket.http.response")
+    await _finish(exchange, response)
+
+
+async def lifespan(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    """Start-up and shutdown as the server asks for them."""
+    if "state" in scope:
+        app.state = scope["state"]
+    while True:
+        message = await receive()
+        phase = message["type"]
+        if phase not in {"lifespan.startup", "lifespan.shutdown"}:
+            continue
+        try:
+            await (app.startup() if phase == "lifespan.startup" else app.shutdown())
+        except (Exception, asyncio.CancelledError) as error:
+            app.logger.error("The application failed at %s.", phase, exc_info=error)
+            await send({"type": f"{phase}.failed", "message": f"{type(error).__name__}: {error}"})
+        else:
+            await send({"type": f"{phase}.complete"})
+        if phase == "lifespan.shutdown":
+            return

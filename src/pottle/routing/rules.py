@@ -1,0 +1,159 @@
+"""Rules and the map that holds them: werkzeug's, with what an ASGI framework needs beside.
+
+Parsing of rule strings, converters and URL building stay with werkzeug. Matching a request is the
+business of `tree`; nothing here looks at a path.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from werkzeug.routing import Map, MapAdapter, Rule, RuleFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_DEFAULT_PORTS = {"http": ":80", "ws": ":80", "https": ":443", "wss": ":443"}
+
+#: The subdomain of a request to a host outside of the server name; no rule is there.
+FOREIGN_SUBDOMAIN = "<invalid>"
+
+
+class BindableRequest(Protocol):
+    """What `PottleMap.bind_to_request` reads of a request or websocket."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def root_path(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def query_string(self) -> bytes: ...
+
+
+class PottleRule(Rule):
+    """A URL rule that also knows whether OPTIONS requests to it are answered automatically.
+
+    The positional arguments are in Quart's order; `build_only`, `redirect_to` and `alias` are
+    keywords and mean what they mean in `werkzeug.routing.Rule`.
+    """
+
+    def __init__(
+        self,
+        string: str,
+        defaults: Mapping[str, Any] | None = None,
+        subdomain: str | None = None,
+        methods: Iterable[str] | None = None,
+        endpoint: Any | None = None,
+        strict_slashes: bool | None = None,
+        merge_slashes: bool | None = None,
+        host: str | None = None,
+        websocket: bool = False,
+        provide_automatic_options: bool = False,
+        *,
+        build_only: bool = False,
+        redirect_to: str | Callable[..., str] | None = None,
+        alias: bool = False,
+    ) -> None:
+        super().__init__(
+            string,
+            defaults=defaults,
+            subdomain=subdomain,
+            methods=methods,
+            build_only=build_only,
+            endpoint=endpoint,
+            strict_slashes=strict_slashes,
+            merge_slashes=merge_slashes,
+            redirect_to=redirect_to,
+            alias=alias,
+            host=host,
+            websocket=websocket,
+        )
+        self.provide_automatic_options = provide_automatic_options
+
+    def get_empty_kwargs(self) -> Mapping[str, Any]:
+        """The arguments of an unbound copy; `websocket` and `merge_slashes` are among them, which
+        werkzeug forgets, so a websocket rule in a `Submount` stays one."""
+        return {
+            **super().get_empty_kwargs(),
+            "merge_slashes": self.merge_slashes,
+            "websocket": self.websocket,
+            "provide_automatic_options": self.provide_automatic_options,
+        }
+
+
+class PottleMap(Map):
+    """The rules of an application.
+
+    `version` grows with every rule added, so whoever compiled something from the rules can tell
+    that it is out of date. `ordered_rules` has the rules in the order in which they were added,
+    which decides between two rules for one path (`iter_rules` sorts them for building).
+    """
+
+    version: int = 0
+
+    @cached_property
+    def ordered_rules(self) -> list[Rule]:
+        return []
+
+    def add(self, rulefactory: RuleFactory) -> None:
+        """Bind the rule (or the rules of a factory) to this map and add it."""
+        for rule in rulefactory.get_rules(self):
+            super().add(rule)
+            self.ordered_rules.append(rule)
+            self.version += 1
+
+    def bind_to_request(
+        self, request: BindableRequest, subdomain: str | None, server_name: str | None
+    ) -> MapAdapter:
+        """The adapter that matches and builds URLs as seen from *request*.
+
+        *server_name* defaults to the host of the request. Without a *subdomain* it is what the
+        host of the request has in front of the server name; if the host does not end with the
+        server name a warning is given and no rule will match. With host matching there are no
+        subdomains. Raises `werkzeug.exceptions.BadHost` for a host that is no domain name.
+        """
+        host = _without_default_port(request.scheme, request.host)
+        server_name = (
+            host if server_name is None else _without_default_port(request.scheme, server_name)
+        )
+        if subdomain is None and not self.host_matching:
+            subdomain = _subdomain_of(host, server_name)
+            if subdomain is None:
+                warnings.warn(
+                    f"The request is for host {host!r}, which is not in the server name"
+                    f" {server_name!r}, so no route matches it. Set SERVER_NAME to the name that"
+                    " clients use, or turn subdomain matching off.",
+                    stacklevel=2,
+                )
+                subdomain = FOREIGN_SUBDOMAIN
+        return self.bind(
+            server_name,
+            request.root_path,
+            subdomain,
+            request.scheme,
+            request.method,
+            request.path,
+            request.query_string.decode("utf-8", "replace"),
+        )
+
+
+def _without_default_port(scheme: str, host: str) -> str:
+    """*host* in lower case, without the port that *scheme* implies."""
+    return host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, ""))
+
+
+def _subdomain_of(host: str, server_name: str) -> str | None:
+    """What *host* has in front of *server_name*, or None if it is not within it."""
+    if host == server_name:
+        return ""
+    if host.endswith(f".{server_name}"):
+        return ".".join(filter(None, host[: -len(server_name)].split(".")))
+    return None

@@ -1,0 +1,44 @@
+"""Hypercorn: HTTP/2 and HTTP/3 (RFC 9113, RFC 9114), websockets over both."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any, cast
+
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+
+from pottle.servers.logs import access_logger
+from pottle.servers.shutdown import LAST_WAIT
+
+if TYPE_CHECKING:
+    from pottle.servers.settings import Settings
+    from pottle.servers.shutdown import Serving, Shutdown
+    from pottle.servers.sockets import Listening
+
+#: Its graceful timeout does nothing on Python 3.12 and newer (hypercorn issue 308).
+TRACK_CALLS = True
+
+
+async def serve(
+    serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown, grace: float
+) -> None:
+    """Serve until *shutdown* is requested and connections have drained."""
+    config = Config()
+    config.bind = [f"fd://{os.dup(listening.stream.fileno())}"]  # Hypercorn closes its own
+    if listening.datagram is not None:
+        config.quic_bind = [f"fd://{os.dup(listening.datagram.fileno())}"]
+    config.certfile = settings.certfile
+    config.keyfile = settings.private_key
+    config.ca_certs = settings.ca_certs
+    if settings.http2 is False:
+        config.alpn_protocols = ["http/1.1"]
+    config.errorlog = logging.getLogger("hypercorn.error")
+    if settings.access_log:
+        config.accesslog = access_logger("hypercorn.access")
+        config.access_log_format = '%(h)s - "%(m)s %(Uq)s HTTP/%(H)s" %(s)s'
+    config.graceful_timeout = grace + 2 * LAST_WAIT  # where it works, ours is to come first
+    # No websocket pings: their task outlives the connection and holds the exit up (0.18).
+    app = cast(Any, serving)  # Hypercorn spells the types of ASGI messages in its own classes
+    await hypercorn_serve(app, config, shutdown_trigger=shutdown.requested.wait, mode="asgi")

@@ -1,0 +1,62 @@
+"""uvicorn, the default server: HTTP/1.1 and websockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, cast
+
+import uvicorn
+
+from pottle.servers.logs import access_logger
+from pottle.servers.settings import ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pottle.servers.settings import Settings
+    from pottle.servers.shutdown import Serving, Shutdown
+    from pottle.servers.sockets import Listening
+
+#: uvicorn cancels the calls in progress itself when its own time is over.
+TRACK_CALLS = False
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn that leaves signals to us: its own handling ends the process by the signal."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown, grace: float
+) -> None:
+    """Serve until *shutdown* is requested and connections have drained."""
+    if settings.access_log:
+        access_logger("uvicorn.access")
+    config = uvicorn.Config(
+        cast(Any, serving),  # uvicorn spells the types of ASGI messages in its own classes
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        access_log=settings.access_log,
+        timeout_graceful_shutdown=cast(int, grace),  # any number will do at run time
+        ssl_certfile=settings.certfile,
+        ssl_keyfile=settings.private_key,
+        ssl_ca_certs=settings.ca_certs,
+    )
+    server = _Server(config)
+
+    async def stop() -> None:
+        await shutdown.requested.wait()
+        server.should_exit = True
+
+    stopping = asyncio.ensure_future(stop())
+    try:
+        await server.serve(sockets=[listening.stream])
+    except SystemExit as error:  # must not pass through a task: it would end the event loop
+        raise ServerError(f"uvicorn could not start (exit code {error.code}).") from error
+    finally:
+        stopping.cancel()

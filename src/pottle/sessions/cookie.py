@@ -1,0 +1,120 @@
+"""Sessions that live in a signed cookie, in the format of Flask and Quart.
+
+Whoever has the same secret key reads and writes the same cookies. The cookie is signed, not
+encrypted: its owner can read it. Nothing here waits, so a context opens such a session only when
+it is touched, by calling `load`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from pottle.json.tag import TaggedJSONSerializer
+
+from .base import SecureCookieSession, SessionInterface, SessionMixin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pottle.wrappers import BaseRequestWebsocket, Response
+
+Secret = str | bytes
+
+session_json_serializer = TaggedJSONSerializer()
+
+
+def _sha1(data: bytes = b"") -> Any:
+    """SHA-1, looked up when called: a FIPS build of Python may have none."""
+    return hashlib.sha1(data)  # noqa: S324 - the format of the cookie; sound within an HMAC
+
+
+@lru_cache(maxsize=32)
+def _signing_serializer(
+    secrets: tuple[Secret, ...],
+    salt: str,
+    serializer: Any,
+    key_derivation: str,
+    digest_method: Callable[..., Any],
+) -> URLSafeTimedSerializer:
+    # PERF: kept, since building one costs as much as reading a session with it.
+    return URLSafeTimedSerializer(
+        list(secrets),  # type: ignore[arg-type]  # str and bytes may be mixed, says its code
+        salt=salt,
+        serializer=serializer,
+        signer_kwargs={"key_derivation": key_derivation, "digest_method": digest_method},
+    )
+
+
+class SecureCookieSessionInterface(SessionInterface):
+    """Keeps the session in a cookie, signed with the application's secret key."""
+
+    salt = "cookie-session"
+    digest_method = staticmethod(_sha1)
+    key_derivation = "hmac"
+    serializer = session_json_serializer
+    session_class: type[SecureCookieSession] = SecureCookieSession
+
+    def get_signing_serializer(self, app: Any) -> URLSafeTimedSerializer | None:
+        """What signs with ``SECRET_KEY`` and reads ``SECRET_KEY_FALLBACKS`` too; None without key."""
+        secret: Secret | None = app.secret_key
+        if not secret:
+            return None
+        return _signing_serializer(
+            (
+                *(app.config["SECRET_KEY_FALLBACKS"] or ()),
+                secret,
+            ),  # the key to sign with stands last
+            self.salt,
+            self.serializer,
+            self.key_derivation,
+            self.digest_method,
+        )
+
+    def load(self, app: Any, request: BaseRequestWebsocket) -> SecureCookieSession | None:
+        """Read the session from the cookie of *request*; None where there is no secret key.
+
+        Without a cookie, and for one that was forged or is older than
+        ``PERMANENT_SESSION_LIFETIME``, the session is empty.
+        """
+        signing = self.get_signing_serializer(app)
+        if signing is None:
+            return None
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if not cookie:
+            return self.session_class()
+        max_age = int(app.permanent_session_lifetime.total_seconds())
+        try:
+            return self.session_class(signing.loads(cookie, max_age=max_age))
+        except BadSignature:
+            return self.session_class()
+
+    async def open_session(
+        self, app: Any, request: BaseRequestWebsocket
+    ) -> SecureCookieSession | None:
+        return self.load(app, request)
+
+    async def save_session(
+        self, app: Any, session: SessionMixin, response: Response | None
+    ) -> None:
+        if response is None:
+            if session.modified:
+                app.logger.warning(
+                    "The session was modified in a websocket that is accepted already: the change"
+                    " is lost, since no cookie can be set any more. Modify it before accept(), or"
+                    " keep sessions on the server (pottle.sessions.ServerSideSessionInterface)."
+                )
+            return
+        if session.accessed:
+            response.vary.add("Cookie")
+        if not session:
+            if session.modified:
+                self.delete_cookie(app, response)
+            return
+        if self.should_set_cookie(app, session):
+            signing = self.get_signing_serializer(app)
+            if signing is not None:
+                self.set_cookie(app, session, response, str(signing.dumps(dict(session))))

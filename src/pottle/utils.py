@@ -1,0 +1,168 @@
+"""Where synchronous code runs, and other small tools without a home of their own.
+
+Synchronous functions run in a pool of threads of our own, sized by the application, and context
+variables travel there *and back*: what a synchronous hook sets, the view sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncGenerator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from werkzeug.datastructures import Headers
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEFAULT_THREADS = min(32, (os.cpu_count() or 1) + 4)
+_END: Any = object()
+
+_pool: ThreadPoolExecutor | None = None
+_threads = DEFAULT_THREADS
+
+
+def set_thread_limit(threads: int) -> None:
+    """Let at most *threads* synchronous calls run at once in this process (at least 1)."""
+    global _pool, _threads
+    if threads < 1:
+        raise ValueError(f"At least one thread is needed to run synchronous code, not {threads}.")
+    if threads != _threads:
+        _threads = threads
+        if _pool is not None:
+            _pool.shutdown(wait=False)
+            _pool = None
+
+
+def thread_pool() -> ThreadPoolExecutor:
+    """The pool that synchronous code runs in, made when it is first needed."""
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_threads, thread_name_prefix="pottle")
+    return _pool
+
+
+async def call_in_thread(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run ``func(*args, **kwargs)`` in the pool, with this task's context variables.
+
+    Variables that *func* sets are set here afterwards. If the waiting task is cancelled it goes on
+    waiting until *func* has ended, since a thread cannot be stopped and what it uses must not be
+    cleaned up under it; then the cancellation goes on its way.
+    """
+    context = copy_context()
+    call = partial(context.run, func, *args, **kwargs)
+    future = asyncio.get_running_loop().run_in_executor(thread_pool(), _without_stop, call)
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError as error:
+            if future.cancelled():
+                raise
+            cancelled = error
+        except BaseException:  # noqa: S110 - the result below raises it again
+            pass
+    _bring_back(context)
+    if cancelled is not None:
+        if not future.cancelled():
+            future.exception()  # seen: asyncio must not report it as never retrieved
+        raise cancelled
+    result, error = future.result()
+    if error is not None:
+        raise error
+    return result
+
+
+def _without_stop(call: Callable[[], T]) -> tuple[T, None] | tuple[Any, BaseException]:
+    """Carry a StopIteration over the future, which refuses to hold one."""
+    try:
+        return call(), None
+    except StopIteration as error:
+        return None, error
+
+
+def _bring_back(context: Context) -> None:
+    for variable, value in context.items():
+        if variable.get(_END) is not value:
+            variable.set(value)
+
+
+def is_async(func: Callable[..., Any]) -> bool:
+    """Whether calling *func* gives a coroutine: through partials, and for callable objects too."""
+    while isinstance(func, partial):
+        func = func.func
+    return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
+        getattr(func, "__call__", None)
+    )
+
+
+def run_sync(func: Callable[P, T]) -> Callable[P, Any]:
+    """Make *func* awaitable: each call runs in a thread of the pool, context variables and all.
+
+    A generator function gives an async generator instead, iterated in threads within one context.
+    Raises `RuntimeError` if *func* is a coroutine function already.
+    """
+    if is_async(func):
+        raise RuntimeError(f"{func!r} is a coroutine function already: await it directly.")
+
+    @wraps(func)
+    async def in_thread(*args: P.args, **kwargs: P.kwargs) -> Any:
+        result = await call_in_thread(func, *args, **kwargs)
+        if inspect.isgenerator(result):
+            return run_sync_iterable(result)
+        return result
+
+    return in_thread
+
+
+async def run_sync_iterable(iterable: Iterable[T]) -> AsyncGenerator[T]:
+    """Iterate *iterable* in threads, one step at a time, all steps in the caller's context."""
+    iterator = iter(iterable)
+    try:
+        while (item := await call_in_thread(next, iterator, _END)) is not _END:
+            yield item
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            await call_in_thread(close)
+
+
+def file_path_to_path(*paths: str | os.PathLike[str]) -> Path:
+    """Join *paths* to one `pathlib.Path`."""
+    return Path(*paths)
+
+
+def encode_headers(headers: Headers | Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI wants them: lower-case names, both parts as latin-1 bytes."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def decode_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers from an ASGI message, names in title case as Flask shows them."""
+    return Headers(
+        [(name.decode("latin-1").title(), value.decode("latin-1")) for name, value in headers]
+    )
+
+
+async def cancel_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel *tasks*, wait for all of them, and raise the first error one ended with."""
+    pending = set(tasks)
+    for task in pending:
+        task.cancel()
+    if pending:
+        await asyncio.wait(pending)
+    raise_task_exceptions(pending)
+
+
+def raise_task_exceptions(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Raise the first error that one of the finished *tasks* ended with; a cancellation is none."""
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+

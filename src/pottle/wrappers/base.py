@@ -1,0 +1,157 @@
+"""What a request and a websocket have in common: the facts of the connection, read lazily.
+
+Everything comes from the ASGI scope when it is first asked for; an object whose headers nobody
+looks at never decodes them. Nothing here reads a body, knows an application or needs a loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import Headers
+from werkzeug.routing import Rule
+from werkzeug.sansio.request import Request as SansIORequest
+
+from .. import json
+from ..typing import Scope
+from ..utils import decode_headers
+
+
+class LazyFact:
+    """A value that is computed at first access and then stands in the instance dictionary.
+
+    PERF: a non-data descriptor, so that later reads do not come here at all; an assignment simply
+    takes its place.
+    """
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self.compute = compute
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        value = instance.__dict__[self.name] = self.compute(instance)
+        return value
+
+
+def fact(compute: Callable[[Any], Any]) -> Any:
+    """Declare a lazy fact; typed as the value, for that is what a reader sees."""
+    return LazyFact(compute)
+
+
+def app_path(scope: Scope) -> str:
+    """The path below the mount point; a path that is not below it is one that matches no rule."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path") or ""
+    root = root.rstrip("/")
+    if root:
+        if path == root:
+            return "/"
+        return path[len(root) :] if path.startswith(root + "/") else " "
+    return path
+
+
+def client_address(scope: Scope) -> str | None:
+    """The address of the peer as the server tells it; None for a Unix socket."""
+    client = scope.get("client")
+    return client[0] if client else None
+
+
+def server_address(scope: Scope) -> tuple[str, int | None] | None:
+    """Host and port that were connected to. Granian writes the port as a string."""
+    server = scope.get("server")
+    if not server:
+        return None
+    return server[0], None if server[1] is None else int(server[1])
+
+
+class BaseRequestWebsocket(SansIORequest):
+    """What was asked for: method, URL, headers, and which rule it matched."""
+
+    json_module: Any = json
+
+    #: The rule that matched; None before routing and where nothing matched.
+    url_rule: Rule | None = None
+    #: The values that the rule's converters made; None where nothing matched.
+    view_args: dict[str, Any] | None = None
+    #: The routing error, raised when the request is dispatched.
+    routing_exception: Exception | None = None
+
+    scope: Scope
+
+    if TYPE_CHECKING:
+        http_version: str
+    else:
+        method = fact(lambda self: self.scope["method"])
+        scheme = fact(lambda self: self.scope.get("scheme", "http"))
+        path = fact(lambda self: app_path(self.scope))
+        root_path = fact(lambda self: (self.scope.get("root_path") or "").rstrip("/"))
+        query_string = fact(lambda self: self.scope.get("query_string", b""))
+        headers = fact(lambda self: decode_headers(self.scope["headers"]))
+        server = fact(lambda self: server_address(self.scope))
+        remote_addr = fact(lambda self: client_address(self.scope))
+        http_version = fact(lambda self: self.scope.get("http_version", "1.1"))
+
+    def __init__(
+        self,
+        method: str,
+        scheme: str,
+        path: str,
+        query_string: bytes,
+        headers: Headers,
+        root_path: str,
+        http_version: str,
+        scope: Scope,
+    ) -> None:
+        self.scope = scope
+        self.http_version = http_version
+        super().__init__(
+            method=method,
+            scheme=scheme,
+            server=server_address(scope),
+            root_path=root_path,
+            path=path,
+            query_string=query_string,
+            headers=headers,
+            remote_addr=client_address(scope),
+        )
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint that matched, or None."""
+        return None if self.url_rule is None else self.url_rule.endpoint
+
+    @property
+    def blueprint(self) -> str | None:
+        """The (dotted) name of the blueprint that the endpoint belongs to, or None."""
+        endpoint = self.endpoint
+        if endpoint is not None and "." in endpoint:
+            return endpoint.rpartition(".")[0]
+        return None
+
+    @property
+    def blueprints(self) -> list[str]:
+        """Names of the blueprint and of those it is nested in, innermost first."""
+        name = self.blueprint
+        names: list[str] = []
+        while name:
+            names.append(name)
+            name = name.rpartition(".")[0]
+        return names
+
+    @property
+    def script_root(self) -> str:
+        """Where the application is mounted, without a slash at the end."""
+        return self.root_path.rstrip("/")
+
+    @property
+    def url_root(self) -> str:
+        """The URL that the application is mounted at, with a slash at the end."""
+        return self.root_url
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.method} {self.path!r}>"

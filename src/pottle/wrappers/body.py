@@ -1,0 +1,141 @@
+"""The body of a request: pulled from the server piece by piece, only when it is asked for.
+
+Limits are enforced here, where every way of reading passes: at the first byte over
+``max_content_length`` reading ends with 413, after ``timeout`` seconds without a byte with 408.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator
+from typing import Any, Protocol
+
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+
+from ..errors import BodyConsumedError, ClientDisconnected
+from ..typing import Event
+
+
+class Source(Protocol):
+    """Where events come from: see `pottle.engine.inbox.Inbox`."""
+
+    async def receive(self, timeout: float | None = None) -> Event: ...  # noqa: ASYNC109
+
+
+class Body:
+    """``async for chunk in body`` for the pieces as they come, ``await body`` for all of them.
+
+    `expected_content_length` is what the Content-Length header says, `max_content_length` the limit
+    in bytes (both None if there is none), `timeout` the seconds without a byte after which reading
+    is given up.
+
+    Raises `RequestEntityTooLarge` (413), `RequestTimeout` (408), and `ClientDisconnected` when the
+    client leaves before the end.
+    """
+
+    __slots__ = (
+        "_complete",
+        "_data",
+        "_received",
+        "_source",
+        "_streamed",
+        "expected_content_length",
+        "max_content_length",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        expected_content_length: int | None = None,
+        max_content_length: int | None = None,
+        *,
+        source: Source | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self.expected_content_length = expected_content_length
+        self.max_content_length = max_content_length
+        self.timeout = timeout
+        self._source = source
+        self._received = 0
+        self._complete = source is None
+        self._streamed = False
+        self._data: bytes | None = None if source is not None else b""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._data is not None:
+            if data := self._within_limit(self._data):
+                yield data
+            return
+        self._streamed = True
+        while not self._complete:
+            if chunk := await self._pull():
+                yield chunk
+
+    def __await__(self) -> Generator[Any, None, bytes]:
+        return self.read().__await__()
+
+    async def read(self) -> bytes:
+        """The whole body. Raises `BodyConsumedError` if part of it was streamed before."""
+        data = self._data
+        if data is not None:
+            return self._within_limit(data)
+        if self._streamed:
+            raise BodyConsumedError(
+                "The body of this request was already read as a stream, so it is no longer there "
+                "as a whole. Read it once: either all of it (get_data, get_json, form) or in "
+                "pieces (async for chunk in request.body)."
+            )
+        self._streamed = True
+        data = await self._pull()
+        if not self._complete:
+            pieces = [data]
+            while not self._complete:
+                pieces.append(await self._pull())
+            data = b"".join(pieces)
+        self._streamed = False
+        self._data = data
+        return data
+
+    async def _pull(self) -> bytes:
+        source = self._source
+        assert source is not None
+        limit = self.max_content_length
+        if limit is not None and (self.expected_content_length or 0) > limit:
+            raise too_large(limit)
+        try:
+            event = await source.receive(self.timeout)
+        except TimeoutError:
+            raise RequestTimeout(
+                f"No byte of the request body arrived within {self.timeout} seconds."
+            ) from None
+        if event["type"] == "http.disconnect":
+            raise ClientDisconnected("The client left before the end of the request body.")
+        chunk: bytes = event.get("body", b"")
+        self._received += len(chunk)
+        if limit is not None and self._received > limit:
+            raise too_large(limit)
+        if not event.get("more_body", False):
+            self._complete = True
+        return chunk
+
+    def _within_limit(self, data: bytes) -> bytes:
+        limit = self.max_content_length
+        if limit is not None and len(data) > limit:
+            raise too_large(limit)
+        return data
+
+    def set_result(self, data: bytes) -> None:
+        """Make *data* the whole body, as test contexts do."""
+        self._source = None
+        self._complete = True
+        self._streamed = False
+        self._data = data
+
+    def clear(self) -> None:
+        """Forget what was read and kept."""
+        if self._data is not None:
+            self._data = b""
+
+
+def too_large(limit: int) -> RequestEntityTooLarge:
+    """The 413 for a body of more than *limit* bytes."""
+    return RequestEntityTooLarge(f"The request body is larger than the limit of {limit} bytes.")

@@ -1,0 +1,324 @@
+"""The HTTP request: lazy facts, and a body that is awaited.
+
+The body is read once, in one way: whole (`get_data`, `get_json`, `form`, `files`), as a stream
+(`async for chunk in request.body`), or part by part (`async for part in request.parts()`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Literal, Protocol, overload
+
+from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict, iter_multi_items
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from ..active import current
+from ..datastructures import FileStorage
+from ..errors import ContextError
+from ..formparser import FormDataParser, Part, iter_parts
+from ..typing import Scope
+from .base import BaseRequestWebsocket, fact
+from .body import Body, Source
+
+FORM_TYPES = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
+PUSHED_HEADERS = frozenset(
+    {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
+)
+_UNSET: Any = object()
+
+
+class Exchange(Protocol):
+    """What a request needs of the exchange that it belongs to."""
+
+    app: Any
+
+    @property
+    def inbox(self) -> Inbox: ...
+
+    async def promise(self, path: str, headers: Headers) -> None: ...
+
+
+class Inbox(Source, Protocol):
+    """A source of events that also knows when the client has left."""
+
+    async def disconnected(self) -> None: ...
+
+
+class Request(BaseRequestWebsocket):
+    """An HTTP request. What is read from the body has to be awaited, the rest is there."""
+
+    body_class: type[Body] = Body
+    form_data_parser_class: type[FormDataParser] = FormDataParser
+
+    _exchange: Exchange | None = None
+    _app: Any = None
+    _max_content_length: Any = _UNSET
+    _max_form_memory_size: Any = _UNSET
+    _max_form_parts: Any = _UNSET
+    _body_timeout: Any = _UNSET
+    _send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None
+    _form: MultiDict[str, str] | None = None
+    _files: MultiDict[str, FileStorage] | None = None
+    _cached_json: tuple[Any, Any] = (_UNSET, _UNSET)
+
+    def __init__(
+        self,
+        method: str,
+        scheme: str,
+        path: str,
+        query_string: bytes,
+        headers: Headers,
+        root_path: str,
+        http_version: str,
+        scope: Scope,
+        *,
+        max_content_length: int | None = _UNSET,
+        body_timeout: float | None = _UNSET,
+        send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None,
+    ) -> None:
+        super().__init__(
+            method, scheme, path, query_string, headers, root_path, http_version, scope
+        )
+        self._max_content_length = max_content_length
+        self._body_timeout = body_timeout
+        self._send_push_promise = send_push_promise
+
+    # The limits: this request's own where set, else the application's configuration.
+
+    def _setting(self, key: str) -> Any:
+        app = self._app
+        if app is None:
+            context = current.get(None)
+            if context is None:
+                return None
+            app = context.app
+        return app.config[key]
+
+    @property
+    def max_content_length(self) -> int | None:
+        """Most bytes of a body; None for no limit. Setting it holds for this request alone."""
+        if self._max_content_length is _UNSET:
+            return self._setting("MAX_CONTENT_LENGTH")  # type: ignore[no-any-return]  # configuration is untyped
+        return self._max_content_length  # type: ignore[no-any-return]  # so is the marker
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        self._max_content_length = value
+        if "body" in self.__dict__:
+            self.body.max_content_length = value
+
+    @property
+    def max_form_memory_size(self) -> int | None:
+        """Most bytes of form fields kept in memory; None for no limit."""
+        if self._max_form_memory_size is _UNSET:
+            return self._setting("MAX_FORM_MEMORY_SIZE")  # type: ignore[no-any-return]  # see above
+        return self._max_form_memory_size  # type: ignore[no-any-return]  # see above
+
+    @max_form_memory_size.setter
+    def max_form_memory_size(self, value: int | None) -> None:
+        self._max_form_memory_size = value
+
+    @property
+    def max_form_parts(self) -> int | None:
+        """Most parts of a multipart form; None for no limit."""
+        if self._max_form_parts is _UNSET:
+            return self._setting("MAX_FORM_PARTS")  # type: ignore[no-any-return]  # see above
+        return self._max_form_parts  # type: ignore[no-any-return]  # see above
+
+    @max_form_parts.setter
+    def max_form_parts(self, value: int | None) -> None:
+        self._max_form_parts = value
+
+    # The body.
+
+    def _make_body(self) -> Body:
+        exchange = self._exchange
+        body = self.body_class(
+            self.content_length, self.max_content_length, source=exchange and exchange.inbox
+        )
+        timeout = self._body_timeout
+        body.timeout = self._setting("BODY_TIMEOUT") if timeout is _UNSET else timeout
+        return body
+
+    body: Body = fact(_make_body)
+
+    @property
+    def stream(self) -> Body:
+        """The body, under the name that Flask gives it."""
+        return self.body
+
+    @property
+    async def data(self) -> bytes:
+        """The whole body as bytes; empty where it was parsed as a form."""
+        return await self.get_data(as_text=False, parse_form_data=True)
+
+    @overload
+    async def get_data(
+        self, cache: bool = ..., as_text: Literal[False] = ..., parse_form_data: bool = ...
+    ) -> bytes: ...
+    @overload
+    async def get_data(
+        self, cache: bool = ..., *, as_text: Literal[True], parse_form_data: bool = ...
+    ) -> str: ...
+    @overload
+    async def get_data(
+        self, cache: bool = ..., as_text: bool = ..., parse_form_data: bool = ...
+    ) -> str | bytes: ...
+    async def get_data(
+        self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
+    ) -> str | bytes:
+        """The whole body.
+
+        With `cache` false it is not kept and a second call finds nothing; `as_text` decodes it as
+        UTF-8, bytes that are none replaced; with `parse_form_data` a form is parsed first and
+        what is left, nothing, is returned.
+
+        Raises `RequestEntityTooLarge` (413), `RequestTimeout` (408), `ClientDisconnected`.
+        """
+        if parse_form_data and self.mimetype in FORM_TYPES:
+            await self._load_form()
+            return "" if as_text else b""
+        data = await self.body.read()
+        if not cache:
+            self.body.clear()
+        return data.decode("utf-8", "replace") if as_text else data
+
+    @property
+    async def json(self) -> Any:
+        """The body as JSON; see `get_json`."""
+        return await self.get_json()
+
+    async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The body parsed as JSON.
+
+        `force` ignores the content type; `silent` gives None instead of an error; `cache` keeps
+        the value for the next call. Raises `UnsupportedMediaType` (415) where the content type is
+        not JSON and `BadRequest` (400) where the body is not, both through
+        `on_json_loading_failed`.
+        """
+        if cache and self._cached_json[silent] is not _UNSET:
+            return self._cached_json[silent]
+        if not (force or self.is_json):
+            return None if silent else self.on_json_loading_failed(None)
+        data = await self.get_data(cache=cache)
+        try:
+            value = self.json_module.loads(data)
+        except ValueError as error:
+            if not silent:
+                value = self.on_json_loading_failed(error)
+                if cache:
+                    self._cached_json = (value, self._cached_json[1])
+                return value
+            value = None
+            if cache:
+                self._cached_json = (self._cached_json[0], None)
+            return value
+        if cache:
+            self._cached_json = (value, value)
+        return value
+
+    def on_json_loading_failed(self, error: ValueError | None) -> Any:
+        """Called when JSON was asked for and is not there; returns the value to use, or raises.
+
+        `error` is None where the content type says that it is no JSON.
+        """
+        if error is None:
+            raise UnsupportedMediaType(
+                "This is not JSON by its Content-Type header, which should be 'application/json'."
+            )
+        if self._setting("DEBUG"):
+            raise BadRequest(f"The body is not valid JSON: {error}") from error
+        raise BadRequest() from error
+
+    # Forms.
+
+    @property
+    async def form(self) -> MultiDict[str, str]:
+        """The fields of the form that was sent; empty for other content types."""
+        await self._load_form()
+        assert self._form is not None
+        return self._form
+
+    @property
+    async def files(self) -> MultiDict[str, FileStorage]:
+        """The files of the multipart form that was sent."""
+        await self._load_form()
+        assert self._files is not None
+        return self._files
+
+    @property
+    async def values(self) -> CombinedMultiDict[str, str]:
+        """Query arguments and, except for GET and HEAD, form fields as one mapping."""
+        sources: list[MultiDict[str, str]] = [self.args]
+        if self.method not in {"GET", "HEAD"}:
+            sources.append(await self.form)
+        return CombinedMultiDict(
+            [
+                source
+                if isinstance(source, MultiDict)
+                else MultiDict(list(iter_multi_items(source)))
+                for source in sources
+            ]
+        )
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """The parser for this request's form, with its limits."""
+        return self.form_data_parser_class(
+            max_content_length=self.max_content_length,
+            max_form_memory_size=self.max_form_memory_size,
+            max_form_parts=self.max_form_parts,
+            cls=self.parameter_storage_class,
+        )
+
+    async def _load_form(self) -> None:
+        if self._form is None:
+            self._form, self._files = await self.make_form_data_parser().parse(
+                self.body, self.mimetype, self.content_length, self.mimetype_params
+            )
+
+    def parts(self) -> AsyncIterator[Part]:
+        """The parts of a multipart body one after the other, each read while it arrives.
+
+        Nothing is kept: a part that is not read before the next is asked for is skipped. Raises
+        `BadRequest` (400) for a body that is no well-formed multipart one.
+        """
+        return iter_parts(
+            self.body,
+            self.mimetype_params,
+            max_form_parts=self.max_form_parts,
+            max_form_memory_size=self.max_form_memory_size,
+        )
+
+    async def close(self) -> None:
+        """Close the files of the form."""
+        for _, file in iter_multi_items(self._files or MultiDict[str, FileStorage]()):
+            file.close()
+
+    # The connection.
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event an event stream's client saw, sent when it reconnects."""
+        return self.headers.get("Last-Event-ID")
+
+    async def disconnected(self) -> None:
+        """Wait until the client has left; returns at once if it has.
+
+        For views that would rather ask than be cancelled (see ``cancel_on_disconnect``).
+        """
+        if self._exchange is None:
+            raise ContextError(
+                "This request did not come over a connection, so nobody can leave it. "
+                "request.disconnected() works in views that a server or a test client called."
+            )
+        await self._exchange.inbox.disconnected()
+
+    async def send_push_promise(self, path: str) -> None:
+        """Offer *path* by HTTP/2 server push, if the server can."""
+        headers = Headers(
+            [(name, value) for name, value in self.headers if name.lower() in PUSHED_HEADERS]
+        )
+        if self._send_push_promise is not None:
+            await self._send_push_promise(path, headers)
+        elif self._exchange is not None:
+            await self._exchange.promise(path, headers)

@@ -1,0 +1,266 @@
+"""The websocket: a small state machine over the events of ASGI.
+
+    CONNECTING --accept--> OPEN --close--> CLOSED
+        |                    |
+        +------reject--------+--the peer leaves--> GONE
+
+`receive` and `send` accept by themselves where nobody did. Both may be used from different tasks.
+Messages are pulled: one that nobody receives stays with the server, and so does its sender.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import Any
+
+from werkzeug.datastructures import Headers
+
+from ..errors import WebsocketDisconnect, WebsocketStateError
+from ..signals import websocket_received, websocket_sent
+from ..typing import Event, Headerish, Scope, Send
+from ..utils import encode_headers
+from .base import BaseRequestWebsocket, fact
+from .body import Source
+
+#: Close codes after which ``async for message in websocket`` simply ends (RFC 6455 section 7.4).
+QUIET_CODES = frozenset({1000, 1001, 1005})
+
+
+class State(Enum):
+    """Where a websocket stands; see the picture at the top of this module."""
+
+    CONNECTING = "not accepted yet"
+    OPEN = "open"
+    CLOSED = "closed by the application"
+    GONE = "closed by the peer"
+
+
+class Websocket(BaseRequestWebsocket):
+    """A websocket connection: what was asked for, and the messages in both directions."""
+
+    state: State = State.CONNECTING
+    #: Code and reason of the close frame, ours or the peer's; None while it is open.
+    close_code: int | None = None
+    close_reason: str = ""
+
+    _inbox: Source
+    _send: Send
+    _greeted: bool = False
+
+    method = "GET"
+    scheme: str = fact(lambda self: self.scope.get("scheme", "ws"))
+
+    def __init__(
+        self,
+        path: str,
+        query_string: bytes,
+        scheme: str,
+        headers: Headers,
+        root_path: str,
+        http_version: str,
+        subprotocols: list[str],
+        send: Callable[..., Awaitable[None]],
+        accept: Callable[..., Awaitable[None]],
+        close: Callable[..., Awaitable[None]],
+        scope: Scope,
+        *,
+        receive: Callable[[], Awaitable[str | bytes]] | None = None,
+    ) -> None:
+        super().__init__("GET", scheme, path, query_string, headers, root_path, http_version, scope)
+        self.requested_subprotocols = subprotocols
+        callables = _Callables(receive, send, accept, close)
+        self._inbox = callables
+        self._send = callables.send
+
+    requested_subprotocols: list[str] = fact(lambda self: list(self.scope.get("subprotocols", ())))
+
+    async def accept(
+        self, headers: Headerish | None = None, subprotocol: str | None = None
+    ) -> None:
+        """Accept the connection, with extra *headers* and the *subprotocol* chosen.
+
+        Accepting twice is no error; the second call does nothing. Raises `WebsocketStateError` once
+        the websocket is closed and `WebsocketDisconnect` when the client has left meanwhile.
+        """
+        if self.state is State.OPEN:
+            return
+        if self.state is not State.CONNECTING:
+            raise self._wrong_state("accept")
+        await self.greet()
+        message: Event = {
+            "type": "websocket.accept",
+            "subprotocol": subprotocol,
+            "headers": encode_headers(Headers(headers)),
+        }
+        self.state = State.OPEN
+        await self._transmit(message)
+
+    async def receive(self) -> str | bytes:
+        """The next message: text as `str`, binary as `bytes`.
+
+        Accepts first if needed. Raises `WebsocketDisconnect` once the peer has closed and every
+        message sent before that was received.
+        """
+        if self.state is not State.OPEN:
+            await self._open_for("receive")
+        event = await self._inbox.receive()
+        if event["type"] != "websocket.receive":
+            raise self._left(event)
+        data: str | bytes | None = event.get("text")
+        if data is None:
+            data = event["bytes"]
+        if websocket_received.receivers:
+            await websocket_received.send_async(data, _sync_wrapper=_as_async)
+        return data
+
+    async def send(self, data: str | bytes) -> None:
+        """Send *data* as one message: `str` as text, `bytes` as binary.
+
+        Accepts first if needed. Raises `WebsocketDisconnect` when the peer is gone, where the
+        server says so.
+        """
+        if self.state is not State.OPEN:
+            await self._open_for("send")
+        message: Event = {"type": "websocket.send"}
+        if isinstance(data, str):
+            message["text"] = data
+        else:
+            message["bytes"] = _as_bytes(data)
+        try:
+            await self._send(message)
+        except OSError as error:  # PERF: `_transmit` would be a call per message
+            raise self._left({"code": 1006, "reason": str(error)}) from error
+        if websocket_sent.receivers:
+            await websocket_sent.send_async(data, _sync_wrapper=_as_async)
+
+    async def receive_json(self) -> Any:
+        """The next message parsed as JSON. Raises `ValueError` where it is none."""
+        return self.json_module.loads(await self.receive())
+
+    async def send_json(self, *args: Any, **kwargs: Any) -> None:
+        """Send one value, several (as a list), or keyword arguments (as an object) as JSON text."""
+        if args and kwargs:
+            raise TypeError("send_json takes either values or keyword arguments, not both.")
+        value = kwargs if not args else args[0] if len(args) == 1 else list(args)
+        await self.send(self.json_module.dumps(value))
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with *code* (RFC 6455 section 7.4) and *reason* (at most 123 bytes of UTF-8).
+
+        Before `accept` this rejects the connection, which the client sees as status 403. Raises
+        `WebsocketStateError` if the application has closed it already; a peer that is gone is no
+        error.
+        """
+        if self.state is State.CLOSED:
+            raise self._wrong_state("close")
+        if self.state is State.GONE:
+            return
+        await self.greet()
+        self.state = State.CLOSED
+        self.close_code, self.close_reason = code, reason
+        try:
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except OSError:
+            self.state = State.GONE
+
+    def __aiter__(self) -> Websocket:
+        return self
+
+    async def __anext__(self) -> str | bytes:
+        try:
+            return await self.receive()
+        except WebsocketDisconnect as disconnect:
+            if disconnect.code in QUIET_CODES:
+                raise StopAsyncIteration from None
+            raise
+
+    async def greet(self) -> None:
+        """Take the server's opening event, which has to come before any answer of ours."""
+        if not self._greeted:
+            self._greeted = True
+            event = await self._inbox.receive()
+            if event["type"] != "websocket.connect":
+                raise self._left(event)
+
+    async def _open_for(self, action: str) -> None:
+        if self.state is State.CONNECTING:
+            await self.accept()
+        elif self.state is State.GONE:
+            raise WebsocketDisconnect(self.close_code or 1006, self.close_reason)
+        else:
+            raise self._wrong_state(action)
+
+    async def _transmit(self, message: Event) -> None:
+        try:
+            await self._send(message)
+        except OSError as error:
+            raise self._left({"code": 1006, "reason": str(error)}) from error
+
+    def _left(self, event: Event) -> WebsocketDisconnect:
+        if self.state is not State.CLOSED:
+            self.state = State.GONE
+            self.close_code = event.get("code") or 1005
+            self.close_reason = event.get("reason") or ""
+        return WebsocketDisconnect(self.close_code or 1005, self.close_reason)
+
+    def _wrong_state(self, action: str) -> WebsocketStateError:
+        return WebsocketStateError(
+            f"Cannot {action}: this websocket is {self.state.value}"
+            + (f" with code {self.close_code}" if self.close_code else "")
+            + ". Leave the handler instead of using it further."
+        )
+
+
+class _Callables:
+    """The inbox and the send function of a websocket that was made from single callables."""
+
+    def __init__(
+        self,
+        receive: Callable[[], Awaitable[str | bytes]] | None,
+        send: Callable[..., Awaitable[None]],
+        accept: Callable[..., Awaitable[None]],
+        close: Callable[..., Awaitable[None]],
+    ) -> None:
+        self._greeted = False
+        self._receive, self._send, self._accept, self._close = receive, send, accept, close
+
+    async def receive(self, timeout: float | None = None) -> Event:  # noqa: ASYNC109
+        if not self._greeted:
+            self._greeted = True
+            return {"type": "websocket.connect"}
+        if self._receive is None:
+            raise WebsocketStateError(
+                "This websocket was made without a receive function, so there is nothing to "
+                "receive from. Use app.test_client().websocket(...) for a connection."
+            )
+        data = await self._receive()
+        return {
+            "type": "websocket.receive",
+            "text" if isinstance(data, str) else "bytes": data,
+        }
+
+    async def send(self, message: Event) -> None:
+        kind = message["type"]
+        if kind == "websocket.accept":
+            await self._accept(message["headers"], message["subprotocol"])
+        elif kind == "websocket.close":
+            await self._close(message["code"], message["reason"])
+        else:
+            await self._send(message.get("text", message.get("bytes")))
+
+
+def _as_bytes(data: Any) -> bytes:
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    raise TypeError(
+        f"A websocket sends str (as text) or bytes (as binary), not {type(data).__name__}. "
+        "Use send_json for other values."
+    )
+
+
+def _as_async(receiver: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        return receiver(*args, **kwargs)
+
+    return call

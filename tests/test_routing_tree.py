@@ -1,0 +1,529 @@
+"""The match tree decides as werkzeug's `MapAdapter.match` does: by examples, and by a property."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import Map, MapAdapter, Rule
+
+from pottle.errors import SetupError
+from pottle.routing import (
+    BaseConverter,
+    BuildError,
+    MethodRefused,
+    Missing,
+    PottleMap,
+    PottleRule,
+    Problem,
+    Redirect,
+    RequestRedirect,
+    Tree,
+    ValidationError,
+    WebsocketMismatch,
+    WrongProtocol,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Upper(BaseConverter):
+    """Refuses by ValidationError what its expression lets through, and has a group of its own."""
+
+    regex = "([A-Za-z])[^/]*"
+
+    def to_python(self, value: str) -> str:
+        if value != value.upper():
+            raise ValidationError
+        return value.lower()
+
+    def to_url(self, value: Any) -> str:
+        return str(value).upper()
+
+
+class Pair(BaseConverter):
+    """Takes two segments, so it cannot be matched segment by segment."""
+
+    regex = "[^/]+/[^/]+"
+
+
+class Light(BaseConverter):
+    """Is tried before all the others, by its weight."""
+
+    regex = "a.*"
+    weight = 10
+
+
+class Broad(BaseConverter):
+    """The default expression, but of the whole rest of the path."""
+
+    part_isolating = False
+
+
+CONVERTERS = {"upper": Upper, "pair": Pair, "light": Light, "broad": Broad}
+
+
+def forward(adapter: MapAdapter, **values: Any) -> str:
+    return f"to/{sorted(values)}"
+
+
+# What was the outcome?
+
+
+def outcome(match: Callable[[], tuple[Rule, dict[str, Any]]], rules: list[Rule]) -> Any:
+    """A match as position of the rule and values, an error as its class and what it carries."""
+    try:
+        rule, values = match()
+    except RequestRedirect as error:
+        return RequestRedirect, error.new_url
+    except MethodNotAllowed as error:
+        return MethodNotAllowed, set(error.valid_methods or ())
+    except (NotFound, WebsocketMismatch, BuildError) as error:
+        return type(error)
+    except Exception as error:  # what a converter or a rule raises by itself, the tree raises too
+        return type(error), "unexpected"
+    return next(at for at, known in enumerate(rules) if known is rule), values
+
+
+def found_by(tree: Tree, adapter: MapAdapter, path: str, method: str) -> Any:
+    """`Tree.match`, with the arguments and the errors of `MapAdapter.match`."""
+    domain = adapter.server_name if adapter.map.host_matching else adapter.subdomain
+    found = tree.match(domain or "", path, method, adapter.websocket)
+    if isinstance(found, Problem):
+        raise found.to_exception(adapter)
+    return found
+
+
+def make(*rules: PottleRule, **options: Any) -> tuple[Tree, MapAdapter]:
+    url_map = PottleMap(rules, converters=CONVERTERS, **options)
+    return Tree(url_map), url_map.bind("example.org", query_args="q=1")
+
+
+def location(tree: Tree, adapter: MapAdapter, path: str) -> str:
+    found = tree.match("", path, "GET")
+    assert isinstance(found, Redirect)
+    return found.to_exception(adapter).new_url
+
+
+# Examples
+
+
+def test_static_before_int_before_string_before_path() -> None:
+    tree, _ = make(
+        PottleRule("/<path:rest>", endpoint="path"),
+        PottleRule("/<name>", endpoint="string"),
+        PottleRule("/<int:number>", endpoint="int"),
+        PottleRule("/me", endpoint="static"),
+    )
+    answers = {}
+    for path in ("/me", "/42", "/you", "/a/b"):
+        found = tree.match("", path, "GET")
+        assert not isinstance(found, Problem)
+        answers[path] = found[0].endpoint, found[1]
+    assert answers == {
+        "/me": ("static", {}),
+        "/42": ("int", {"number": 42}),
+        "/you": ("string", {"name": "you"}),
+        "/a/b": ("path", {"rest": "a/b"}),
+    }
+
+
+def test_a_dead_end_is_left_again_without_its_values() -> None:
+    tree, _ = make(
+        PottleRule("/<int:a>/<b>/x", endpoint="dead"), PottleRule("/<c>/<d>/y", endpoint="right")
+    )
+    found = tree.match("", "/1/2/y", "GET")
+    assert not isinstance(found, Problem)
+    assert (found[0].endpoint, found[1]) == ("right", {"c": "1", "d": "2"})
+
+
+def test_several_converters_in_a_segment() -> None:
+    tree, _ = make(PottleRule("/<int:a>-<b>.json", endpoint="x"))
+    found = tree.match("", "/7-be.ta.json", "GET")
+    assert not isinstance(found, Problem)
+    assert found[1] == {"a": 7, "b": "be.ta"}
+    assert isinstance(tree.match("", "/x-beta.json", "GET"), Missing)
+
+
+def test_problems_are_data() -> None:
+    tree, adapter = make(
+        PottleRule("/post", methods=["POST"], endpoint="post"),
+        PottleRule("/post", methods=["PUT"], endpoint="put"),
+        PottleRule("/ws", websocket=True, endpoint="ws"),
+        PottleRule("/branch/", endpoint="branch"),
+    )
+    refused = tree.match("", "/post", "GET")
+    assert isinstance(refused, MethodRefused)
+    assert refused.methods == {"POST", "PUT"}
+    mismatch = tree.match("", "/ws", "GET")
+    assert isinstance(mismatch, WrongProtocol)
+    assert isinstance(mismatch.to_exception(adapter), WebsocketMismatch)
+    missing = tree.match("", "/nowhere", "GET")
+    assert isinstance(missing, Missing)
+    assert isinstance(missing.to_exception(adapter), NotFound)
+    assert location(tree, adapter, "/branch") == "http://example.org/branch/?q=1"
+    assert location(tree, adapter, "//branch") == "http://example.org/branch/?q=1"
+    assert tree.allowed_methods("", "/post") == {"POST", "PUT"}
+    assert tree.allowed_methods("", "/branch/") == set()
+
+
+def test_websocket_and_http_on_one_path() -> None:
+    tree, _ = make(
+        PottleRule("/<x>", websocket=True, methods=["GET"], endpoint="ws"),
+        PottleRule("/<x>", methods=["GET"], endpoint="http"),
+    )
+    for websocket, endpoint in ((True, "ws"), (False, "http")):
+        found = tree.match("", "/a", "GET", websocket)
+        assert not isinstance(found, Problem)
+        assert found[0].endpoint == endpoint
+
+
+def test_slashes_after_a_path_converter() -> None:
+    tree, adapter = make(PottleRule("/<path:rest>/", endpoint="wiki"))
+    found = tree.match("", "/a/b/", "GET")
+    assert not isinstance(found, Problem)
+    assert found[1] == {"rest": "a/b"}
+    assert location(tree, adapter, "/a/b") == "http://example.org/a/b/?q=1"
+
+
+def test_a_lenient_rule_takes_a_slash_more_or_less() -> None:
+    tree, _ = make(
+        PottleRule("/leaf", strict_slashes=False, methods=["GET"], endpoint="leaf"),
+        PottleRule("/leaf", strict_slashes=False, methods=["POST"], endpoint="post"),
+        PottleRule("/branch/", strict_slashes=False, endpoint="branch"),
+        PottleRule("/strict", endpoint="strict"),
+    )
+    for path, method, endpoint in (
+        ("/leaf/", "GET", "leaf"),
+        ("/leaf/", "POST", "post"),
+        ("/branch", "GET", "branch"),
+    ):
+        found = tree.match("", path, method)
+        assert not isinstance(found, Problem)
+        assert found[0].endpoint == endpoint
+    assert isinstance(tree.match("", "/strict/", "GET"), Missing)
+    assert tree.allowed_methods("", "/leaf/") == {"GET", "HEAD", "POST"}
+
+
+def test_slashes_in_a_row() -> None:
+    tree, adapter = make(
+        PottleRule("/a/b/", methods=["GET"], endpoint="ab"),
+        PottleRule("/c//d", merge_slashes=False, endpoint="cd"),
+    )
+    assert location(tree, adapter, "/a//b/") == "http://example.org/a/b/?q=1"
+    assert location(tree, adapter, "/a//b") == "http://example.org/a/b/?q=1"
+    assert isinstance(tree.match("", "/a//x", "GET"), Missing)
+    assert isinstance(tree.match("", "/a//b/", "PUT"), MethodRefused)
+    found = tree.match("", "/c//d", "GET")
+    assert not isinstance(found, Problem)
+    assert found[0].endpoint == "cd"
+
+
+def test_a_rule_only_for_building_matches_nothing() -> None:
+    tree, adapter = make(PottleRule("/far", build_only=True, endpoint="far"))
+    assert isinstance(tree.match("", "/far", "GET"), Missing)
+    assert adapter.build("far") == "/far"
+
+
+def test_a_static_rule_may_redirect() -> None:
+    tree, adapter = make(PottleRule("/old", redirect_to="new", endpoint="old"))
+    assert location(tree, adapter, "/old") == "http://example.org/new"
+
+
+def test_hosts_and_subdomains() -> None:
+    rules = [("www", "fixed"), ("<user>", "dynamic"), ("", "none")]
+    tree, _ = make(*[PottleRule("/", subdomain=sub, endpoint=end) for sub, end in rules])
+    answers = {}
+    for domain in ("www", "ann", "", "a.b"):
+        found = tree.match(domain, "/", "GET")
+        assert not isinstance(found, Problem)
+        answers[domain] = found[0].endpoint, found[1]
+    assert answers == {
+        "www": ("fixed", {}),
+        "ann": ("dynamic", {"user": "ann"}),
+        "": ("none", {}),
+        "a.b": ("dynamic", {"user": "a.b"}),
+    }
+    tree, _ = make(PottleRule("/", host="<shop>.org", endpoint="shop"), host_matching=True)
+    found = tree.match("books.org", "/", "GET")
+    assert not isinstance(found, Problem)
+    assert found[1] == {"shop": "books"}
+    assert isinstance(tree.match("books.com", "/", "GET"), Missing)
+
+
+def test_redirects_to_the_proper_url_of_an_endpoint() -> None:
+    tree, adapter = make(
+        PottleRule("/all/", defaults={"page": 1}, endpoint="all"),
+        PottleRule("/all/page/<int:page>", endpoint="all"),
+        PottleRule("/every/<int:page>", endpoint="all", alias=True),
+        PottleRule("/old/<int:page>", redirect_to="all/page/<page>", endpoint="old"),
+        PottleRule("/older/<int:page>", redirect_to=forward, endpoint="older"),
+    )
+    assert location(tree, adapter, "/all/page/1") == "http://example.org/all/?q=1"
+    assert not isinstance(tree.match("", "/all/page/2", "GET"), Problem)
+    assert location(tree, adapter, "/every/2") == "http://example.org/all/page/2?q=1"
+    assert location(tree, adapter, "/old/3") == "http://example.org/all/page/3"
+    assert location(tree, adapter, "/older/3") == "http://example.org/to/['page']"
+
+
+def test_switches_of_the_map_are_read_when_they_are_needed() -> None:
+    tree, adapter = make(
+        PottleRule("/all/", defaults={"page": 1}, endpoint="all"),
+        PottleRule("/all/<int:page>", endpoint="all"),
+        PottleRule("/a/b", endpoint="ab"),
+    )
+    assert location(tree, adapter, "/all/1") == "http://example.org/all/?q=1"
+    assert location(tree, adapter, "/a//b") == "http://example.org/a/b?q=1"
+    adapter.map.redirect_defaults = adapter.map.merge_slashes = False
+    assert not isinstance(tree.match("", "/all/1", "GET"), Problem)
+    assert isinstance(tree.match("", "/a//b", "GET"), Missing)
+
+
+def test_what_a_match_gives_away_may_be_changed() -> None:
+    tree, _ = make(PottleRule("/", defaults={"page": 1}, endpoint="all"))
+    for _ in range(2):
+        found = tree.match("", "/", "GET")
+        assert not isinstance(found, Problem)
+        assert found[1].pop("page") == 1
+
+
+def test_a_number_too_long_to_read_is_not_found() -> None:
+    tree, _ = make(PottleRule("/<int:x>", endpoint="x"))
+    assert isinstance(tree.match("", "/" + "9" * 5000, "GET"), Missing)
+
+
+def test_an_error_within_a_converter_is_not_hidden() -> None:
+    class Broken(BaseConverter):
+        def to_python(self, value: str) -> Any:
+            raise ValueError("a fault of the converter")
+
+    url_map = PottleMap(converters={"broken": Broken})
+    url_map.add(PottleRule("/<broken:x>", endpoint="x"))
+    with pytest.raises(ValueError, match="a fault of the converter"):
+        Tree(url_map).match("", "/a", "GET")
+
+
+def test_a_malformed_expression_is_reported_with_its_rule() -> None:
+    class Malformed(BaseConverter):
+        regex = "["
+
+    url_map = PottleMap(converters={"malformed": Malformed})
+    url_map.add(PottleRule("/<malformed:x>", endpoint="x"))
+    with pytest.raises(SetupError, match="'/<malformed:x>' cannot be matched"):
+        Tree(url_map)
+
+
+def test_defaults_that_cannot_be_built_are_a_type_error() -> None:
+    class Unbuildable(BaseConverter):
+        def to_url(self, value: Any) -> str:
+            raise ValidationError
+
+    url_map = PottleMap(converters={"no": Unbuildable})
+    url_map.add(PottleRule("/<no:a>/<b>", defaults={"c": "1"}, endpoint="x"))
+    url_map.add(PottleRule("/x/<a>/<b>/<c>", endpoint="x"))
+    adapter = url_map.bind("example.org")
+    found = Tree(url_map).match("", "/x/1/2/1", "GET")
+    assert isinstance(found, Redirect)
+    with pytest.raises(TypeError, match="cannot be converted to a URL"):
+        found.to_exception(adapter)
+
+
+def test_thousands_of_rules_cost_no_more_steps_than_ten() -> None:
+    """Counts the tests of segments, which do not depend on the load of the machine."""
+    counts = []
+    for number in (10, 1000):
+        url_map = PottleMap(converters={"counting": Counting})
+        for at in range(number):
+            url_map.add(PottleRule(f"/r{at}/<counting:x>", endpoint=str(at)))
+        tree = Tree(url_map)
+        Counting.calls = 0
+        assert not isinstance(tree.match("", f"/r{number - 1}/1", "GET"), Problem)
+        counts.append(Counting.calls)
+    assert counts == [1, 1]
+
+
+class Counting(BaseConverter):
+    calls = 0
+
+    def to_python(self, value: str) -> str:
+        Counting.calls += 1
+        return value
+
+
+def test_werkzeug_still_compiles_rules_to_the_parts_that_the_tree_reads() -> None:
+    """Fails if the private attributes that `tree._compiled` reads change their shape."""
+    url_map = PottleMap([PottleRule("/a/<int:b>-<c>/<path:d>/", endpoint="x")])
+    rule = url_map.ordered_rules[0]
+    seen = [
+        (p.content, p.static, p.final, p.suffixed, p.weight[0], p.weight[2]) for p in rule._parts
+    ]
+    assert seen == [
+        ("", True, False, False, 0, 0),
+        ("", True, False, False, 0, 0),
+        ("a", True, False, False, -1, 0),
+        (r"(?P<__werkzeug_0>\d+)\-(?P<__werkzeug_1>[^/]{1,})\Z", False, False, False, -1, -2),
+        (r"(?P<__werkzeug_0>[^/].*?)(?<!/)(/?)\Z", False, True, True, 0, -1),
+        ("", True, False, False, 0, -1),
+    ]
+    assert list(rule._converters) == ["b", "c", "d"]
+
+
+# The property
+
+UUID = "12345678-1234-1234-1234-123456789abc"
+STATIC = ["a", "b", "ab", "é", "a.b", "100%", "1"]
+DYNAMIC = [
+    "<{}>", "<{}>", "<string(length=2):{}>", "<string(minlength=2, maxlength=3):{}>", "<int:{}>",
+    "<int(fixed_digits=2):{}>", "<int(min=2, max=20):{}>", "<int(signed=True):{}>", "<float:{}>",
+    "<uuid:{}>", "<any(a, b, 'a.b'):{}>", "<path:{}>", "<upper:{}>", "<pair:{}>", "<light:{}>",
+    "<broad:{}>",
+]  # fmt: skip
+SEVERAL = ["<int:{}>-<{}>.json", "v<int:{}>", "<{}>.<{}>", "<path:{}>.<int:{}>"]
+TEXTS = [
+    *STATIC, "A", "AB", "12", "007", "-3", "1.5", "٣", "", "a\nb", "%41", "abc", UUID, "a/b", "7-a.json",
+    "v1", "a.1", " ", "a?b", "a b", "<a>", "5", "ß",
+]  # fmt: skip
+
+
+@st.composite
+def rule_strings(draw: st.DrawFn) -> str:
+    segments = draw(
+        st.lists(
+            st.one_of(
+                st.sampled_from(STATIC),
+                st.sampled_from(DYNAMIC),
+                st.sampled_from(SEVERAL),
+                st.just(""),
+            ),
+            max_size=3,
+        )
+    )
+    string = "/" + "/".join(segments) + draw(st.sampled_from(["", "/"]))
+    for number in range(string.count("{}")):
+        string = string.replace("{}", f"x{number}", 1)
+    return string
+
+
+VALUES = st.sampled_from([1, "a", "ab", 12, 1.5])
+METHODS = st.sampled_from([None, None, ["GET"], ["POST"], ["GET", "POST"], ["PUT"]])
+FLAGS = st.sampled_from([None, None, True, False])
+
+
+@st.composite
+def rule_arguments(draw: st.DrawFn) -> dict[str, Any]:
+    websocket = draw(st.sampled_from([False, False, False, True]))
+    rare = st.integers(0, 11)
+    return {
+        "string": draw(rule_strings()),
+        "endpoint": draw(st.sampled_from(["e", "f"])),
+        "defaults": draw(
+            st.sampled_from([None, None, None, {}])
+            | st.dictionaries(st.sampled_from(["x0", "x1", "x2"]), VALUES, max_size=2)
+        ),
+        "methods": draw(st.sampled_from([None, ["GET"]])) if websocket else draw(METHODS),
+        "strict_slashes": draw(FLAGS),
+        "merge_slashes": draw(FLAGS),
+        "websocket": websocket,
+        "build_only": draw(rare) == 0,
+        "alias": draw(rare) == 0,
+        "redirect_to": draw(st.sampled_from([None] * 10 + ["to/<x0>", forward])),
+        "subdomain": draw(
+            st.sampled_from(
+                [None, None, None, "a", "<x7>", "<int:x7>", "w-<x7>", "<path:x7>", "a/"]
+            )
+        ),
+        "host": draw(st.sampled_from([None, "h", "h", "a.h", "<x7>.h", "<x7>", "<path:x7>"])),
+    }
+
+
+@st.composite
+def paths(draw: st.DrawFn, rules: list[dict[str, Any]]) -> str:
+    """A path that a rule may have been meant for, sometimes spoilt."""
+    string = draw(st.sampled_from(rules))["string"]
+    path = ""
+    while string:
+        before, found, rest = string.partition("<")
+        path += before
+        if found:
+            path += draw(st.sampled_from(TEXTS))
+            rest = rest.partition(">")[2]
+        string = rest
+    at = draw(st.integers(0, len(path)))
+    spoilt = [path] * 6 + [
+        path + "/", path.rstrip("/"), path + "//", "/" + path, path[:at] + "/" + path[at:],
+        path[:at] + "x" + path[at:], path[:at] + path[at + 1 :], path.replace("/", "//"), "",
+        path[1:], path + "/a",
+    ]  # fmt: skip
+    return draw(st.sampled_from(spoilt))
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, Any], list[Any]]:
+    rules = draw(st.lists(rule_arguments(), min_size=1, max_size=7))
+    options = {
+        "strict_slashes": draw(st.booleans()),
+        "merge_slashes": draw(st.sampled_from([True, True, False])),
+        "redirect_defaults": draw(st.sampled_from([True, True, False])),
+        "host_matching": draw(st.sampled_from([True, False, False])),
+        "default_subdomain": draw(st.sampled_from(["", "", "a"])),
+    }
+    requests = st.tuples(
+        paths(rules),
+        st.sampled_from(["GET", "GET", "POST", "HEAD", "PUT", "OPTIONS"]),
+        st.sampled_from(["http", "http", "https", "ws"]),
+        st.sampled_from(["h", "a.h", "b.h", "7"]) if options["host_matching"]
+        else st.sampled_from([None, None, "", "a", "7", "w-x", "a.b"]),
+        st.sampled_from(["/", "/app"]),
+        st.sampled_from([None, "q=1&ü=2"]),
+    )  # fmt: skip
+    return rules, options, draw(st.lists(requests, min_size=3, max_size=8))
+
+
+def compare(rules: list[dict[str, Any]], options: dict[str, Any], requests: list[Any]) -> None:
+    theirs, ours = (
+        Map(converters=CONVERTERS, **options),
+        PottleMap(converters=CONVERTERS, **options),
+    )
+    their_rules: list[Rule] = []
+    for arguments in rules:
+        rule = Rule(**arguments)
+        try:
+            theirs.add(rule)
+        except (SyntaxError, ValueError) as error:  # two variables of one name, or a bad default
+            with pytest.raises(type(error)):
+                ours.add(PottleRule(**arguments))
+        else:
+            their_rules.append(rule)
+            ours.add(PottleRule(**arguments))
+    tree = Tree(ours)
+    for path, method, scheme, domain, root, query in requests:
+        where = {"script_name": root, "url_scheme": scheme, "query_args": query}
+        where |= {} if options["host_matching"] else {"subdomain": domain}
+        name = domain if options["host_matching"] else "h"
+        expected, actual = theirs.bind(name, **where), ours.bind(name, **where)
+        assert outcome(
+            partial(found_by, tree, actual, path, method), ours.ordered_rules
+        ) == outcome(partial(expected.match, path, method, return_rule=True), their_rules), (
+            path,
+            method,
+            where,
+        )
+        try:
+            allowed = set(expected.allowed_methods(path))
+        except (BuildError, KeyError):  # a redirect that cannot be built
+            allowed = set()
+        domain = (actual.server_name if options["host_matching"] else actual.subdomain) or ""
+        assert tree.allowed_methods(domain, path, actual.websocket) == allowed
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(scenarios())
+def test_agrees_with_werkzeug(
+    scenario: tuple[list[dict[str, Any]], dict[str, Any], list[Any]],
+) -> None:
+    compare(*scenario)
