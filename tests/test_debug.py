@@ -510,6 +510,10 @@ async def test_an_error_in_an_accepted_websocket_passes_through() -> None:
 
 
 async def test_the_lifespan_is_left_alone() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+
+    assert (await Caller("lifespan").call(app)).events == [{"type": "lifespan.startup.complete"}]
     caller = Caller("lifespan")
     with pytest.raises(LookupError):
         await caller.call(broken)

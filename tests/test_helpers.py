@@ -153,7 +153,7 @@ async def test_push_promises_reach_the_client(app: Pottle) -> None:
         return "pushed"
 
     client = app.test_client()
-    await client.get("/push")
+    await client.get("/push", http_version="2")
     assert [path for path, _ in client.push_promises] == ["/style.css"]
 
 
@@ -333,6 +333,7 @@ async def test_flash_needs_a_session(app: Pottle) -> None:
     async with app.test_request_context("/"):
         with pytest.raises(RuntimeError, match="secret"):
             flash("hello")
+        assert get_flashed_messages() == []
     async with app.app_context():
         with pytest.raises(ContextError):
             flash("hello")

@@ -290,7 +290,7 @@ class TestFileObjects:
 
     async def test_what_cannot_seek_has_no_length(self):
         reader, writer = os.pipe()
-        with open(reader, "rb") as pipe, open(writer, "wb") as other:
+        with os.fdopen(reader, "rb") as pipe, os.fdopen(writer, "wb") as other:
             other.write(DATA)
             other.close()
             response = await sent(pipe, "text/plain", conditional=True)

@@ -316,6 +316,19 @@ class TestInterface:
         assert id_of(response) is None
         assert response.headers["Vary"] == "Cookie"
 
+    async def test_session_begun_and_emptied_again_is_not_stored(self):
+        store = Recording()
+        app = make_app(store)
+
+        @app.get("/again")
+        async def again():
+            session["a"] = 1
+            session.clear()
+            return ""
+
+        assert id_of(await app.test_client().get("/again")) == ""
+        assert store.calls == []
+
     async def test_a_malformed_id_is_not_looked_up(self):
         store = Recording()
         await get_with(make_app(store), "../etc", "/")

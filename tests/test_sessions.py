@@ -315,10 +315,16 @@ class TestFormat:
         flask = pytest.importorskip("flask", reason="Flask is not installed here")
         theirs = flask.Flask(__name__)
         theirs.config.update(SECRET_KEY=SECRET)
-        theirs.add_url_rule("/", view_func=lambda: dict(flask.session))
-        theirs.add_url_rule(
-            "/set", view_func=lambda: flask.session.update({"of": "flask", "n": (1,)}) or "set"
-        )
+
+        @theirs.get("/")
+        def show():
+            return dict(flask.session)
+
+        @theirs.get("/set")
+        def set_items():
+            flask.session.update({"of": "flask", "n": (1,)})
+            return "set"
+
         ours = make_app()
         cookie = cookie_of(await ours.test_client().get("/set/user/alma"))
         client = theirs.test_client(use_cookies=False)

@@ -145,7 +145,9 @@ __all__ = [
     "websocket_tearing_down",
 ]
 
-_TEMPLATING = frozenset(name for name in __all__ if "_template" in name and name[:3] in {"ren", "str"})
+_TEMPLATING = frozenset(
+    name for name in __all__ if "_template" in name and name[:3] in {"ren", "str"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,7 @@ from werkzeug.utils import redirect as werkzeug_redirect
 from .active import changed, current, watch_changes
 from .blueprints import Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute
-from .ctx import AppContext, _AppCtxGlobals
+from .ctx import AppContext, AppGlobals
 from .engine import lifecycle
 from .engine.plan import Plan
 from .engine.results import make_response
@@ -50,9 +50,7 @@ if TYPE_CHECKING:
     from jinja2 import BaseLoader, Environment
 
 F = TypeVar("F", bound=Callable[..., Any])
-ExcInfo = (
-    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-)
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 class PottleType(ABCMeta):
@@ -78,7 +76,7 @@ class Pottle(Scaffold, metaclass=PottleType):
     """
 
     aborter_class: type[Aborter] = Aborter
-    app_ctx_globals_class: type[_AppCtxGlobals] = _AppCtxGlobals
+    app_ctx_globals_class: type[AppGlobals] = AppGlobals
     config_class: type[Config] = Config
     event_class: type[asyncio.Event] = asyncio.Event
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
@@ -124,6 +122,7 @@ class Pottle(Scaffold, metaclass=PottleType):
         root_path: str | None = None,
     ) -> None:
         self._plan: Plan | None = None
+        self._jinja_env: Environment | None = None
         self._tree: tuple[Any, int, Tree] | None = None
         super().__init__(
             import_name,
@@ -132,6 +131,7 @@ class Pottle(Scaffold, metaclass=PottleType):
             template_folder=template_folder,
             root_path=root_path,
         )
+        self.name = _name_of(import_name)
         if instance_path is not None and not Path(instance_path).is_absolute():
             raise ValueError(
                 f"The instance_path {instance_path!r} is relative; an absolute one is needed, such "
@@ -203,22 +203,20 @@ class Pottle(Scaffold, metaclass=PottleType):
     # Made at first use.
 
     @cached_property
-    def name(self) -> str:  # type: ignore[override]  # a blueprint is given its name, we find ours
-        """The name of the module, or of the file that was started."""
-        if self.import_name == "__main__":
-            file = getattr(sys.modules["__main__"], "__file__", None)
-            return Path(file).stem if file else "__main__"
-        return self.import_name
-
-    @cached_property
     def logger(self) -> Logger:
         """The logger of the application, under its name."""
         return create_logger(self)
 
-    @cached_property
+    @property
     def jinja_env(self) -> Environment:
         """The template environment, asynchronous, made at first use."""
-        return self.create_jinja_environment()
+        if self._jinja_env is None:
+            self._jinja_env = self.create_jinja_environment()
+        return self._jinja_env
+
+    @jinja_env.setter
+    def jinja_env(self, value: Environment) -> None:
+        self._jinja_env = value
 
     @property
     def debug(self) -> bool:
@@ -228,8 +226,8 @@ class Pottle(Scaffold, metaclass=PottleType):
     @debug.setter
     def debug(self, value: bool) -> None:
         self.config["DEBUG"] = value
-        if self.config["TEMPLATES_AUTO_RELOAD"] is None and "jinja_env" in self.__dict__:
-            self.jinja_env.auto_reload = value
+        if self.config["TEMPLATES_AUTO_RELOAD"] is None and self._jinja_env is not None:
+            self._jinja_env.auto_reload = value
 
     @property
     def background_tasks(self) -> set[asyncio.Task[Any]]:
@@ -339,7 +337,7 @@ class Pottle(Scaffold, metaclass=PottleType):
                 raise SetupError(
                     f"The rule {rule!r} has neither an endpoint nor a function. Give one of them."
                 )
-            endpoint = getattr(view_func, "__name__", type(view_func).__name__)
+            endpoint = str(getattr(view_func, "__name__", type(view_func).__name__))
         interrupt = options.pop("cancel_on_disconnect", None)
         websocket = options.get("websocket", False)
         methods = _methods_of(rule, options.pop("methods", None), view_func)
@@ -512,11 +510,11 @@ class Pottle(Scaffold, metaclass=PottleType):
 
     # How code runs.
 
-    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
         """*func* as a coroutine function: itself, or run as `sync_to_async` has it."""
         return func if is_async(func) else self.sync_to_async(func)
 
-    def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
         """*func* run in a thread; override it to run synchronous code otherwise."""
         return run_sync(func)
 
@@ -536,11 +534,13 @@ class Pottle(Scaffold, metaclass=PottleType):
 
     async def handle_request(self, request: Request) -> Response:
         """From the request to its response, in the current context or one made for it."""
-        return await self._handle(request, self.request_context)
+        response: Response = await self._handle(request, self.request_context)
+        return response
 
     async def handle_websocket(self, websocket: Websocket) -> Response | None:
         """From the websocket to its end; gives the response to reject it with, if any."""
-        return await self._handle(websocket, self.websocket_context)
+        response: Response | None = await self._handle(websocket, self.websocket_context)
+        return response
 
     async def _handle(self, connection: Any, make_context: Callable[[Any], AppContext]) -> Any:
         context = current.get(None)
@@ -650,9 +650,7 @@ class Pottle(Scaffold, metaclass=PottleType):
             what = f"on request {connection.method} {connection.path}"
         self.logger.error("Exception %s", what, exc_info=exception_info)
 
-    async def do_teardown_request(
-        self, ctx: AppContext, exc: BaseException | None = None
-    ) -> None:
+    async def do_teardown_request(self, ctx: AppContext, exc: BaseException | None = None) -> None:
         """The teardown functions of a request."""
         await lifecycle.teardown(self, ctx, exc)
 
@@ -688,7 +686,9 @@ class Pottle(Scaffold, metaclass=PottleType):
         The arguments are those of the test client's `open`: method, headers, query_string, scheme,
         data, form, json, root_path, http_version, scope_base, auth, subdomain.
         """
-        return self.request_context(edge("pottle.testing.utils:make_test_request")(self, path, **kwargs))
+        return self.request_context(
+            edge("pottle.testing.utils:make_test_request")(self, path, **kwargs)
+        )
 
     # The edge: testing, servers, command line.
 
@@ -776,29 +776,34 @@ class Pottle(Scaffold, metaclass=PottleType):
             raise ContextError(f"Pottle speaks http, websocket and lifespan, not {kind!r}.")
 
 
+def _name_of(import_name: str) -> str:
+    """The name of the module, or of the file that was started."""
+    if import_name == "__main__":
+        file = getattr(sys.modules["__main__"], "__file__", None)
+        return Path(file).stem if file else "__main__"
+    return import_name
+
+
 def _methods_of(
     rule: str, methods: Iterable[str] | None, view_func: Callable[..., Any] | None
 ) -> set[str]:
-    if methods is None:
-        methods = getattr(view_func, "methods", None) or ("GET",)
+    chosen: Iterable[str] = methods or getattr(view_func, "methods", None) or ("GET",)
     if isinstance(methods, str):
         raise TypeError(
             f"The methods of {rule!r} are the string {methods!r}. Give a list of strings: "
             f"methods=[{methods!r}]."
         )
     required: Iterable[str] = getattr(view_func, "required_methods", ())
-    return {method.upper() for method in (*methods, *required)}
+    return {method.upper() for method in (*chosen, *required)}
 
 
-def _watched(value: Any, on_change: Callable[[], None], kind: type) -> Any:
+def _watched(value: Any, on_change: Callable[[], None], kind: Any) -> Any:
     """A container of registrations that was assigned as a whole, as one that is watched."""
-    if kind is WatchedList:
-        return WatchedList(on_change, value)
+    if issubclass(kind, list):
+        return kind(on_change, value)
     container = kind(on_change)
-    container.update(value) if kind is WatchedDict else None
-    if kind is HookTable:
-        for key, functions in value.items():
-            container[key] = functions
+    for key, registered in value.items():
+        container[key] = registered
     return container
 
 
@@ -833,4 +838,3 @@ _PLANNED = frozenset(
         "websocket_class",
     }
 )
-

@@ -61,13 +61,15 @@ class BlueprintSetupState:
     ) -> None:
         """Add a rule to the application, with prefix, subdomain and defaults of the blueprint."""
         if self.url_prefix is not None:
-            rule = "/".join((self.url_prefix.rstrip("/"), rule.lstrip("/"))) if rule else (
-                self.url_prefix
+            rule = (
+                "/".join((self.url_prefix.rstrip("/"), rule.lstrip("/")))
+                if rule
+                else (self.url_prefix)
             )
         options.setdefault("subdomain", self.subdomain)
         if endpoint is None:
             endpoint = _endpoint_of(view_func)
-        defaults = options.pop("defaults", None)
+        defaults: dict[str, Any] | None = options.pop("defaults", None)
         if self.url_defaults or defaults:
             defaults = {**self.url_defaults, **(defaults or {})}
         self.app.add_url_rule(
@@ -150,7 +152,10 @@ class Blueprint(Scaffold):
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
-        for what, name in (("endpoint", endpoint), ("function", getattr(view_func, "__name__", ""))):
+        for what, name in (
+            ("endpoint", endpoint),
+            ("function", getattr(view_func, "__name__", "")),
+        ):
             if name and "." in name:
                 raise ValueError(f"The {what} name {name!r} of a route cannot contain a dot.")
         if provide_automatic_options is not None:

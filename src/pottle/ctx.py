@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextvars import Token
 from functools import wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from .active import current
 from .errors import ContextError, ErrorCollector
@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _MISSING: Any = object()
 
 
-class _AppCtxGlobals:
+class AppGlobals:
     """The namespace `g`: attributes for the length of one context."""
 
     if TYPE_CHECKING:
@@ -71,12 +71,12 @@ class AppContext:
     """
 
     # PERF: class attributes are the untouched state, so that a new context sets next to nothing.
-    _request: Any = None
-    _websocket: Any = None
-    _session: Any = None
+    made_request: Any = None
+    made_websocket: Any = None
+    made_session: Any = None
     _g: Any = None
     _url_adapter: Any = None
-    _token: Token[Any] | None = None
+    token: Token[Any] | None = None
     _is_copy = False
 
     #: The compiled endpoint (`pottle.engine.plan.Endpoint`); None in a bare app context.
@@ -101,54 +101,54 @@ class AppContext:
     ) -> None:
         self.app = app
         if request is not None:
-            self._request = request
+            self.made_request = request
         if websocket is not None:
-            self._websocket = websocket
+            self.made_websocket = websocket
         if session is not None:
-            self._session = session
+            self.made_session = session
 
     @property
     def has_request(self) -> bool:
         """Whether this is the context of an HTTP request."""
-        return self._request is not None
+        return self.made_request is not None
 
     @property
     def has_websocket(self) -> bool:
         """Whether this is the context of a websocket."""
-        return self._websocket is not None
+        return self.made_websocket is not None
 
     @property
     def request(self) -> Request:
         """The request. Raises `ContextError` in the context of anything else."""
-        if self._request is None:
+        if self.made_request is None:
             raise ContextError(
                 "There is no request in this context"
                 + (": it belongs to a websocket, see `websocket`." if self.has_websocket else ".")
             )
-        return self._request  # type: ignore[no-any-return]  # untyped for the engine's sake
+        return self.made_request  # type: ignore[no-any-return]  # untyped for the engine's sake
 
     @property
     def websocket(self) -> Websocket:
         """The websocket. Raises `ContextError` in the context of anything else."""
-        if self._websocket is None:
+        if self.made_websocket is None:
             raise ContextError(
                 "There is no websocket in this context"
                 + (": it belongs to a request, see `request`." if self.has_request else ".")
             )
-        return self._websocket  # type: ignore[no-any-return]  # untyped for the engine's sake
+        return self.made_websocket  # type: ignore[no-any-return]  # untyped for the engine's sake
 
     @property
     def connection(self) -> BaseRequestWebsocket | None:
         """The request or the websocket, whichever it is; None in a bare app context."""
         if self.has_request:
             return self.request
-        return self._websocket  # type: ignore[no-any-return]  # untyped for the engine's sake
+        return self.made_websocket  # type: ignore[no-any-return]  # untyped for the engine's sake
 
     @property
-    def g(self) -> _AppCtxGlobals:
+    def g(self) -> AppGlobals:
         """The namespace; a context inside another of the same application shares the outer one's."""
         if self._g is None:
-            outer = None if self._token is None else self._token.old_value
+            outer = None if self.token is None else self.token.old_value
             if outer is not None and outer is not Token.MISSING and outer.app is self.app:
                 self._g = outer.g
             else:
@@ -162,7 +162,7 @@ class AppContext:
     @property
     def session(self) -> SessionMixin:
         """The session, opened now if it was not. Raises `ContextError` in a bare app context."""
-        if self._session is None:
+        if self.made_session is None:
             connection = self.connection
             if connection is None:
                 raise ContextError(
@@ -172,15 +172,16 @@ class AppContext:
             interface = self.app.session_interface
             load = getattr(interface, "load", None)
             session = None if load is None else load(self.app, connection)
-            self._session = (
+            self.made_session = (
                 interface.make_null_session(self.app) if session is None else session
             )
             self.touched = True
-        return self._session  # type: ignore[no-any-return]  # the class is the interface's choice
+        self.made_session.accessed = True
+        return self.made_session  # type: ignore[no-any-return]  # the class is the interface's choice
 
     @session.setter
     def session(self, value: SessionMixin) -> None:
-        self._session = value
+        self.made_session = value
         self.touched = True
 
     @property
@@ -211,11 +212,11 @@ class AppContext:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._g = self.g
-        twin._session = self._session
+        twin.made_session = self.made_session
         twin._url_adapter = self._url_adapter
         if connection is not None and self.has_request:
-            twin._request = connection
-        twin._token = None
+            twin.made_request = connection
+        twin.token = None
         twin._is_copy = True
         return twin
 
@@ -225,11 +226,11 @@ class AppContext:
 
     async def push(self) -> None:
         """Make this the current context, match its request and open its session if need be."""
-        if self._token is not None:
+        if self.token is not None:
             raise ContextError(
                 f"{self!r} is the current context already. Push a copy() to have it twice."
             )
-        self._token = current.set(self)
+        self.token = current.set(self)
         if self._is_copy:
             return
         try:
@@ -238,8 +239,8 @@ class AppContext:
                 await self.match_request()
                 await self.app.plan.open_session(self)
         except BaseException:
-            current.reset(self._token)
-            self._token = None
+            current.reset(self.token)
+            self.token = None
             raise
 
     async def pop(self, exc: BaseException | None = None) -> None:
@@ -248,14 +249,14 @@ class AppContext:
         All of them run, whatever one raises; what was raised is raised at the end, several errors
         as an `ExceptionGroup`.
         """
-        token = self._token
+        token = self.token
         if token is None or current.get(None) is not self:
             raise ContextError(f"{self!r} is not the current context, so it cannot be popped.")
         try:
             if not self._is_copy:
                 await self.teardown(exc)
         finally:
-            self._token = None
+            self.token = None
             current.reset(token)
 
     async def teardown(self, exc: BaseException | None) -> None:
@@ -352,7 +353,7 @@ def _context_for(name: str, kind: str) -> AppContext:
     return context
 
 
-def _in_copy_of(context: AppContext, func: Any) -> Any:
+def _in_copy_of(context: AppContext, func: F) -> F:
     """Run *func* in a copy of *context*; the plain function stays plain, the async one async."""
     shared = context.copy()
 
@@ -369,4 +370,4 @@ def _in_copy_of(context: AppContext, func: Any) -> Any:
         finally:
             current.reset(token)
 
-    return in_context if is_async(func) else in_context_now
+    return cast("F", in_context if is_async(func) else in_context_now)

@@ -1,15 +1,15 @@
 """The errors of Pottle. What a *client* did wrong is a `werkzeug.exceptions.HTTPException`.
 
-    PottleError                      whatever the developer can put right
-    ├── SetupError                   a registration that cannot work
-    ├── ContextError                 a proxy or helper used outside of its context
-    ├── ResultError                  a view returned something that is no answer
-    ├── BodyConsumedError            a body that was streamed is asked for again
-    ├── SynchronousCallError         an awaitable was used where its result was meant
-    └── WebsocketStateError          an operation that this state of the websocket does not allow
+PottleError                      whatever the developer can put right
+├── SetupError                   a registration that cannot work
+├── ContextError                 a proxy or helper used outside of its context
+├── ResultError                  a view returned something that is no answer
+├── BodyConsumedError            a body that was streamed is asked for again
+├── SynchronousCallError         an awaitable was used where its result was meant
+└── WebsocketStateError          an operation that this state of the websocket does not allow
 
-    ClientDisconnected               the client left; a `CancelledError`, so `finally` runs and
-    └── WebsocketDisconnect          `except Exception` does not swallow it
+ClientDisconnected               the client left; a `CancelledError`, so `finally` runs and
+└── WebsocketDisconnect          `except Exception` does not swallow it
 """
 
 from __future__ import annotations

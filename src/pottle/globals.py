@@ -14,15 +14,13 @@ from .active import current
 from .errors import ContextError
 
 if TYPE_CHECKING:
-    from .ctx import AppContext, _AppCtxGlobals
+    from .ctx import AppContext, AppGlobals
     from .sessions import SessionMixin
     from .wrappers import Request, Websocket
 
 _cv_app = current
 
-_OUTSIDE = (
-    "{name} was used outside of {a} context: nothing is being handled here. {hint}"
-)
+_OUTSIDE = "{name} was used outside of {a} context: nothing is being handled here. {hint}"
 _APP_HINT = "In scripts and tests, work inside `async with app.app_context():`."
 _REQUEST_HINT = (
     "It works in views, hooks and what they call; in a task of your own, wrap the function in "
@@ -97,13 +95,13 @@ class _WebsocketProxy(LocalProxy[Any]):
 
     def __getattr__(self, name: str) -> Any:
         context = current.get(None)
-        return getattr(context and context._websocket or _current_websocket(), name)
+        return getattr((context and context.made_websocket) or _current_websocket(), name)
 
 
 app_ctx = cast("AppContext", LocalProxy(_current_app_context))
 #: `pottle.current_app` is this proxy, typed as the application class, which lives above.
 current_app: Any = LocalProxy(_current_app)
-g = cast("_AppCtxGlobals", LocalProxy(_current_g))
+g = cast("AppGlobals", LocalProxy(_current_g))
 request = cast("Request", _RequestProxy(_current_request))
 websocket = cast("Websocket", _WebsocketProxy(_current_websocket))
 session = cast("SessionMixin", LocalProxy(_current_session))

@@ -93,7 +93,7 @@ class locked_cached_property(cached_property[T]):  # noqa: N801 - a decorator, n
 # Answers
 
 
-def make_response(*args: Any) -> Any:
+def make_response(*args: Any) -> Response:
     """The `Response` that a view returning *args* would give, to be changed before it is returned.
 
     No arguments: an empty response; several: as a returned tuple. Flask's and Quart's spelling both
@@ -105,7 +105,7 @@ def make_response(*args: Any) -> Any:
     return current_app.make_response(args[0] if len(args) == 1 else args)
 
 
-def redirect(location: str, code: int = 302) -> Any:
+def redirect(location: str, code: int = 302) -> Response:
     """A response that sends the client to *location* (by ``app.redirect`` where there is an app)."""
     context = current.get(None)
     if context is not None:

@@ -58,11 +58,12 @@ class HookTable(WatchedDict[K, list[V]]):
 
     def __missing__(self, key: K) -> list[V]:
         hooks: list[V] = WatchedList(self.on_change)
-        dict.__setitem__(self, key, hooks)
+        dict[K, list[V]].__setitem__(self, key, hooks)
         return hooks
 
     def __setitem__(self, key: K, value: list[V]) -> None:
-        super().__setitem__(key, WatchedList(self.on_change, value))
+        dict[K, list[V]].__setitem__(self, key, WatchedList(self.on_change, value))
+        self.on_change()
 
     def setdefault(self, key: K, default: Any = ()) -> list[V]:
         hooks = self[key]

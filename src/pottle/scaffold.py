@@ -222,7 +222,12 @@ class Scaffold:
         return decorator
 
     def sse(
-        self, rule: str, *, keep_alive: float | None = 15.0, retry: int | None = None, **options: Any
+        self,
+        rule: str,
+        *,
+        keep_alive: float | None = 15.0,
+        retry: int | None = None,
+        **options: Any,
     ) -> Callable[[F], F]:
         """Decorate an async generator whose items become server-sent events at *rule*.
 
@@ -363,5 +368,3 @@ def _class_and_code(
     if issubclass(code_or_exception, HTTPException):
         return code_or_exception, code_or_exception.code
     return code_or_exception, None
-
-

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import Any, cast
 
 from .errors import ErrorCollector, SetupError
 from .signals import got_serving_exception
@@ -118,16 +118,16 @@ class Serving:
 
 
 def _as_generator(function: Callable[..., Any]) -> AsyncGenerator[Any]:
-    made = function()
+    made: Any = function()
     if inspect.isgenerator(made):
-        return run_sync_iterable(made)
-    if not inspect.isasyncgen(made):
+        return run_sync_iterable(cast("Iterable[Any]", made))
+    if not isinstance(made, AsyncGenerator):
         raise SetupError(
             f"while_serving needs a generator function with one yield, which "
             f"{getattr(function, '__name__', function)!r} is not: what stands before the yield "
             "runs at start-up, what stands behind it at shutdown."
         )
-    return made
+    return cast("AsyncGenerator[Any]", made)
 
 
 async def _finish(generator: AsyncGenerator[Any]) -> None:

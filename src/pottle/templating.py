@@ -166,7 +166,7 @@ def create_environment(app: Templated) -> Any:
     if "auto_reload" not in options:
         reload = app.config["TEMPLATES_AUTO_RELOAD"]
         options["auto_reload"] = app.debug if reload is None else reload
-    environment = app.jinja_environment(app, **options)
+    environment: Any = (app.jinja_environment or Environment)(app, **options)
     environment.globals.update(
         config=app.config,
         g=g,

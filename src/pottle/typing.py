@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterable,
     Awaitable,
     Callable,
@@ -35,9 +34,7 @@ FilePath = str | os.PathLike[str]
 
 # What a view may return (see `engine/results.py` for what becomes of each).
 Headerish = (
-    Headers
-    | Mapping[str, str | int | Iterable[str | int]]
-    | Sequence[tuple[str, str | int]]
+    Headers | Mapping[str, str | int | Iterable[str | int]] | Sequence[tuple[str, str | int]]
 )
 StatusCode = int | str
 ResponseValue = (
@@ -62,12 +59,11 @@ ResponseReturnValue = (
 # What is registered. Each may be a plain function (run in a thread) or a coroutine function.
 RouteCallable = Callable[..., Any]
 WebsocketCallable = Callable[..., Any]
-BeforeCallable = Callable[[], ResponseReturnValue | None | Awaitable[ResponseReturnValue | None]]
+BeforeCallable = Callable[[], Any]
 AfterCallable = Callable[..., Any]
 TeardownCallable = Callable[..., Any]
 ErrorHandlerCallable = Callable[..., Any]
-ServingCallable = Callable[[], None | Awaitable[None]]
-WhileServingCallable = Callable[[], AsyncGenerator[None]] | Callable[[], Any]
+ServingCallable = Callable[[], Any]
 URLDefaultCallable = Callable[[str, dict[str, Any]], Any]
 URLValuePreprocessorCallable = Callable[[str | None, dict[str, Any] | None], Any]
 TemplateContextCallable = Callable[[], Any]

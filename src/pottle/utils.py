@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from werkzeug.datastructures import Headers
 
@@ -73,18 +73,24 @@ async def call_in_thread(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwa
         if not future.cancelled():
             future.exception()  # seen: asyncio must not report it as never retrieved
         raise cancelled
-    result, error = future.result()
-    if error is not None:
-        raise error
-    return result
+    outcome = future.result()
+    if isinstance(outcome, _Stopped):
+        raise outcome.error
+    return cast("T", outcome)
 
 
-def _without_stop(call: Callable[[], T]) -> tuple[T, None] | tuple[Any, BaseException]:
-    """Carry a StopIteration over the future, which refuses to hold one."""
+class _Stopped:
+    """A StopIteration on its way through a future, which refuses to hold one."""
+
+    def __init__(self, error: StopIteration) -> None:
+        self.error = error
+
+
+def _without_stop(call: Callable[[], Any]) -> Any:
     try:
-        return call(), None
+        return call()
     except StopIteration as error:
-        return None, error
+        return _Stopped(error)
 
 
 def _bring_back(context: Context) -> None:
@@ -98,7 +104,7 @@ def is_async(func: Callable[..., Any]) -> bool:
     while isinstance(func, partial):
         func = func.func
     return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
-        getattr(func, "__call__", None)
+        getattr(func, "__call__", None)  # noqa: B004 - not whether, but how it is called
     )
 
 
@@ -113,9 +119,12 @@ def run_sync(func: Callable[P, T]) -> Callable[P, Any]:
 
     @wraps(func)
     async def in_thread(*args: P.args, **kwargs: P.kwargs) -> Any:
-        result = await call_in_thread(func, *args, **kwargs)
+        result: Any = await call_in_thread(func, *args, **kwargs)
         if inspect.isgenerator(result):
-            return run_sync_iterable(result)
+            return run_sync_iterable(cast("Iterable[Any]", result))
+        if inspect.iscoroutine(result):
+            # A plain wrapper around a coroutine function: what it made still has to be awaited.
+            return await result
         return result
 
     return in_thread
@@ -165,4 +174,3 @@ def raise_task_exceptions(tasks: Iterable[asyncio.Task[Any]]) -> None:
     for task in tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
-

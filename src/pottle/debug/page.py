@@ -13,6 +13,7 @@ import re
 import sysconfig
 import traceback
 from itertools import islice
+from pathlib import Path
 from reprlib import Repr
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,12 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _MASKED = "******"
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib")})
+#: Where code lies that is not the developer's own.
+_LIBRARIES = (
+    "<frozen",
+    str(Path(__file__).parents[1]),
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+)
 
 _PAGE = Markup(
     '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -185,7 +191,7 @@ def _frames(tb: TracebackType | None) -> Iterator[Markup]:
 
 def _frame(frame: FrameType, line: int, is_last: bool) -> Markup:
     code = frame.f_code
-    library = code.co_filename.startswith(("<frozen", *_LIBRARIES))
+    library = code.co_filename.startswith(_LIBRARIES)
     return _FRAME.format(
         kind=" library" if library else "",
         open=Markup(" open") if is_last or not library else "",

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from types import EllipsisType
-from typing import Any
+from typing import Any, cast
 
 from ..errors import ClientDisconnected
-from ..typing import Send
+from ..typing import Event, Send
 from ..utils import encode_headers
 from ..wrappers import Response
-from ..wrappers.bodies import DataBody, FileBody
+from ..wrappers.bodies import DataBody, FileBody, IterableBody
 from .exchange import Exchange
 
 #: Answers that have no body, whatever the view returned (RFC 9110 sections 15.3.5, 15.4.5).
@@ -32,31 +32,28 @@ async def send_response(
 ) -> None:
     """Send *response* whole. *prefix* is that of the messages, which differs for websockets."""
     body = response.response
-    send = exchange.send
-    start = {
-        "type": f"{prefix}.start",
-        "status": response.status_code,
-        "headers": encode_headers(response.headers),
-    }
-    exchange.answered = True
+    status = response.status_code
+    headers = encode_headers(response.headers)
+    if status == 204:
+        # RFC 9110 section 8.6
+        headers = [header for header in headers if header[0] != b"content-length"]
+    start = {"type": f"{prefix}.start", "status": status, "headers": headers}
     body_type = f"{prefix}.body"
-    if type(body) is DataBody:
-        data = body.data
-        if exchange.scope.get("method") == "HEAD" or response.status_code in _BODYLESS:
-            data = b""
+    send = exchange.send
+    bodyless = exchange.scope.get("method") == "HEAD" or status in _BODYLESS
+    if bodyless or type(body) is DataBody:
+        data = b"" if bodyless else cast("DataBody", body).data
+        exchange.answered = True
         await send(start)
         await send({"type": body_type, "body": data})
-    elif exchange.scope.get("method") == "HEAD" or response.status_code in _BODYLESS:
-        await send(start)
-        await send({"type": body_type, "body": b""})
-        async with body:
-            pass  # entering and leaving closes what the body holds
+        if isinstance(body, IterableBody):
+            await body.aclose()
     elif _goes_by_path(exchange, body):
+        exchange.answered = True
         await send(start)
-        await send({"type": "http.response.pathsend", "path": str(body.path)})  # type: ignore[attr-defined]  # a FileBody
+        await send({"type": "http.response.pathsend", "path": str(cast("FileBody", body).path)})
     else:
-        await send(start)
-        await _stream(exchange, response, body_type)
+        await _stream(exchange, response, start, body_type)
 
 
 def _goes_by_path(exchange: Exchange, body: Any) -> bool:
@@ -69,20 +66,23 @@ def _goes_by_path(exchange: Exchange, body: Any) -> bool:
     )
 
 
-async def _stream(exchange: Exchange, response: Response, body_type: str) -> None:
+async def _stream(exchange: Exchange, response: Response, start: Event, body_type: str) -> None:
     timeout = response.timeout
     if isinstance(timeout, EllipsisType):
         timeout = exchange.plan.response_timeout
-    live = exchange.app.live_exchanges if response.long_lived else None
-    if live is not None:
-        live.add(exchange)
+    live = exchange.app.live_exchanges
     filler = None
-    if response.keep_alive is not None:
-        filler = Filler(exchange.send, response.keep_alive, response.keep_alive_chunk, body_type)
     send = exchange.send
     loop = asyncio.get_running_loop()
+    if response.long_lived:
+        live.add(exchange)
     try:
         async with asyncio.timeout(timeout) as limit, response.response as chunks:
+            # Only now: a body that cannot be opened still gets a proper error for an answer.
+            exchange.answered = True
+            await send(start)
+            if response.keep_alive is not None:
+                filler = Filler(send, response.keep_alive, response.keep_alive_chunk, body_type)
             async for chunk in chunks:
                 if filler is not None:
                     await filler.pause()
@@ -95,8 +95,7 @@ async def _stream(exchange: Exchange, response: Response, body_type: str) -> Non
         if not exchange.shut_down:
             raise
     finally:
-        if live is not None:
-            live.discard(exchange)
+        live.discard(exchange)
         if filler is not None:
             await filler.stop()
     await send({"type": body_type, "body": b"", "more_body": False})

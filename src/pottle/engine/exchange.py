@@ -20,7 +20,7 @@ SERVICE_RESTART = 1012
 class Exchange(AppContext):
     """An `AppContext` over one connection. Its request and its inbox are made when they are needed."""
 
-    _inbox: Inbox | None = None
+    made_inbox: Inbox | None = None
     #: Why no rule matched, as data; None where one did.
     problem: Any = None
     #: Whether the head of the answer went out, after which no other answer is possible.
@@ -48,9 +48,9 @@ class Exchange(AppContext):
     @property
     def inbox(self) -> Inbox:
         """What arrives on the connection."""
-        inbox = self._inbox
+        inbox = self.made_inbox
         if inbox is None:
-            inbox = self._inbox = Inbox(self._receive, interrupt=self.route.interrupt)
+            inbox = self.made_inbox = Inbox(self._receive, interrupt=self.route.interrupt)
         return inbox
 
     @property
@@ -63,7 +63,7 @@ class Exchange(AppContext):
 
     @property
     def request(self) -> Request:
-        request = self._request
+        request = self.made_request
         if request is None:
             if self.route.kind is not HTTP:
                 return super().request
@@ -72,7 +72,7 @@ class Exchange(AppContext):
 
     @property
     def websocket(self) -> Websocket:
-        websocket = self._websocket
+        websocket = self.made_websocket
         if websocket is None:
             if self.route.kind is HTTP:
                 return super().websocket

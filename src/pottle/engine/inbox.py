@@ -106,10 +106,11 @@ class Inbox:
 
     def arm(self) -> None:
         """Begin to watch in a moment, unless somebody does or nothing could be kept."""
-        if self._timer is None and self._watcher is None and self.gone is None:
-            if self.interrupt and self._may_read_ahead():
-                loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(WATCH_DELAY, self._start_watch)
+        if self._timer is not None or self._watcher is not None or not self.interrupt:
+            return
+        if self.gone is None and self._may_read_ahead():
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(WATCH_DELAY, self._start_watch)
 
     def stop(self) -> None:
         """End the watch: the exchange is over."""
@@ -146,27 +147,30 @@ class Inbox:
         try:
             while self.gone is None and self._may_read_ahead():
                 event = await self._receive()
-                self._note(event)
-                if self.gone is None and (self._ahead is None or event.get("body")):
+                leaving = self._note(event)
+                if not leaving and (self._ahead is None or event.get("body")):
                     self._ahead = event
                     self._tell()
         finally:
             self._watcher = None
             self._tell()
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: Event) -> bool:
+        """Take notice of *event*, and say whether it is the client's leaving."""
         kind = event["type"]
         if kind in _LEAVING:
             self.gone = event
             self._tell()
             self._interrupt()
-        elif kind == "http.request" and not event.get("more_body", False):
+            return True
+        if kind == "http.request" and not event.get("more_body", False):
             self.complete = True
+        return False
 
     def _interrupt(self) -> None:
         """Cancel the driven coroutine, if it waits for anything but the event itself."""
         task = self.task
-        if self.interrupt and self.suspended and task is not None:
+        if task is not None and self.suspended and self.interrupt:
             self._cancelled = True
             task.cancel()
 
@@ -180,7 +184,7 @@ class Inbox:
             self._moved.set()
             self._moved = None
 
-    async def _receive_within(self, timeout: float) -> Event:  # noqa: ASYNC109
+    async def _receive_within(self, timeout: float) -> Event:
         """Receive with a limit; an event that is there already costs no timer."""
         step = self._receive().__await__()
         try:
@@ -235,7 +239,7 @@ class Suspended:
         try:
             while True:
                 inbox.suspended = True
-                if not inbox.reading and inbox._timer is None:
+                if not inbox.reading:
                     inbox.arm()
                 try:
                     value = yield waiting

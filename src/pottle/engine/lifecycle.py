@@ -114,7 +114,7 @@ async def process(app: Any, context: AppContext, response: Response | None) -> R
         response = _checked(await app.ensure_async(function)(response), response, function)
     for hook in route.after:
         response = _checked(await hook(response), response, hook)
-    session = context._session  # pyright: ignore[reportPrivateUsage]  # opened or not, is the question
+    session = context.made_session
     if session is not None:
         interface = app.session_interface
         if not interface.is_null_session(session):

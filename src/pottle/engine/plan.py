@@ -6,7 +6,7 @@ endpoints in it are compiled one by one when first asked for, so a change costs 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from werkzeug.exceptions import HTTPException, SecurityError
@@ -22,7 +22,7 @@ from ..wrappers import Request, Response, Websocket
 from ..wrappers.base import app_path, server_address
 from .kinds import CONTEXT_SIGNALS, HTTP, WEBSOCKET, Kind
 
-AsyncFunc = Callable[..., Awaitable[Any]]
+AsyncFunc = Callable[..., Coroutine[Any, Any, Any]]
 
 #: Override points that the bare lane would pass by: where one is replaced, the full lane is taken.
 _OVERRIDE_POINTS = (
@@ -90,7 +90,8 @@ class Plan:
         self.interrupt: bool = config["CANCEL_ON_DISCONNECT"]
         self.by_host: bool = app.url_map.host_matching or app.subdomain_matching
         self.session_is_lazy: bool = (
-            type(app.session_interface).open_session is SecureCookieSessionInterface.open_session
+            _class_of(app.session_interface).open_session
+            is SecureCookieSessionInterface.open_session
         )
         self.request_is_ours = app.request_class.__init__ is Request.__init__
         self.websocket_is_ours = app.websocket_class.__init__ is Websocket.__init__
@@ -170,7 +171,11 @@ class Plan:
         endpoint.interrupt = interrupt and is_async(view)
 
     def _hooks(
-        self, table: dict[str | None, list[Any]], names: list[str | None], *, backwards: bool = False
+        self,
+        table: dict[str | None, list[Any]],
+        names: list[str | None],
+        *,
+        backwards: bool = False,
     ) -> tuple[AsyncFunc, ...]:
         functions: list[Callable[..., Any]] = []
         for name in names:
@@ -198,11 +203,12 @@ class Plan:
             return self.unmatched(kind), {}, found
         rule, values = found
         endpoint = self.endpoint(rule, kind, method)
-        if not rule.arguments and not self.by_host and self.trusted_hosts is None:
+        if values or self.by_host or self.trusted_hosts is not None or scope.get("root_path"):
+            return endpoint, values, None
+        if kind is HTTP and path == rule.rule and not rule.redirect_to:
             # PERF: the next request for this path does not come here at all. There are as many
             # entries as there are rules without variables, times methods.
-            if not values and not scope.get("root_path"):
-                self.static[method if kind is HTTP else "websocket", path] = endpoint
+            self.static[method, path] = endpoint
         return endpoint, values, None
 
     def _find_by_adapter(
@@ -265,13 +271,15 @@ class Plan:
 
     async def open_session(self, context: Any) -> None:
         """Open the session now, where it cannot be opened when it is touched."""
-        if self.session_is_lazy or context._session is not None:
+        if self.session_is_lazy or context.made_session is not None:
             return
         app = self.app
         interface = app.session_interface
         session = await app.ensure_async(interface.open_session)(app, context.connection)
         if session is None:
             session = interface.make_null_session(app)
+            if hasattr(session, "__await__"):  # spelled as a coroutine function, as in Quart
+                session = await session
         context.session = session
 
     def make_request(self, exchange: Any) -> Request:
@@ -298,7 +306,7 @@ class Plan:
             )
         request._exchange = exchange
         request._app = self.app
-        exchange._request = request
+        exchange.made_request = request
         self._describe(request, exchange)
         return request  # type: ignore[no-any-return]  # the class is the application's choice
 
@@ -325,7 +333,7 @@ class Plan:
             )
         websocket._inbox = exchange.inbox
         websocket._send = exchange.send
-        exchange._websocket = websocket
+        exchange.made_websocket = websocket
         self._describe(websocket, exchange)
         return websocket  # type: ignore[no-any-return]  # the class is the application's choice
 
@@ -359,7 +367,13 @@ def _overridden(app: Any, names: Iterable[str]) -> bool:
     """Whether one of the methods is not the one that `Pottle` defines."""
     own = app.__dict__
     base = app.original_methods
-    return any(name in own or getattr(type(app), name) is not base[name] for name in names)
+    cls = _class_of(app)
+    return any(name in own or getattr(cls, name) is not base[name] for name in names)
+
+
+def _class_of(value: Any) -> Any:
+    """The class of *value*, untyped, for comparing what it defines."""
+    return value.__class__
 
 
 def _encoders(app: Any) -> dict[type, tuple[Callable[[Any], bytes], tuple[bytes, bytes]]]:

@@ -1,18 +1,18 @@
 """What a view returned becomes a response. Cold path: `plan.encoders` serves the common types.
 
-    str, bytes, bytearray           text/html
-    dict, list                      JSON, by the application's provider
-    Response, sansio or WSGI one    itself, as one of our class
-    HTTPException                   its response
-    generator, (async) iterable     streamed
-    (value, status), (value, headers), (value, status, headers)
+str, bytes, bytearray           text/html
+dict, list                      JSON, by the application's provider
+Response, sansio or WSGI one    itself, as one of our class
+HTTPException                   its response
+generator, (async) iterable     streamed
+(value, status), (value, headers), (value, status, headers)
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
@@ -23,6 +23,7 @@ from ..errors import ResultError
 from ..wrappers import Response
 
 _TEXT = (str, bytes, bytearray)
+_HEADERS = (Headers, Mapping, list, tuple)
 
 
 def make_response(app: Any, result: Any, context: AppContext | None) -> Response:
@@ -31,7 +32,7 @@ def make_response(app: Any, result: Any, context: AppContext | None) -> Response
     headers: Any = None
     value = result
     if isinstance(result, tuple):
-        value, status, headers = _unpack(result, context)
+        value, status, headers = _unpack(result, context)  # pyright: ignore[reportUnknownArgumentType]  # what a user returned
     response = _from_value(app, value, context)
     if status is not None:
         if isinstance(status, (str, bytes)):
@@ -57,7 +58,7 @@ def _from_value(app: Any, value: Any, context: AppContext | None) -> Response:
         response: Response = app.json.response(value)
         return response
     if isinstance(value, (AsyncIterable, Iterable)):
-        return cls(value)
+        return cls(cast("Iterable[Any]", value))
     raise ResultError(_explain(value, context))
 
 
@@ -66,8 +67,8 @@ def _unpack(result: tuple[Any, ...], context: AppContext | None) -> tuple[Any, A
         return result
     if len(result) == 2:
         value, other = result
-        if isinstance(other, (Headers, Mapping, list, tuple)):
-            return value, None, other
+        if isinstance(other, _HEADERS):
+            return value, None, cast(Any, other)
         return value, other, None
     raise ResultError(
         f"{_view_name(context)} returned a tuple of {len(result)}. A tuple is (body, status), "

@@ -34,7 +34,7 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
     if route is None or scope.get("root_path"):
         route, values, problem = plan.find(scope, HTTP, method)
     exchange = Exchange(plan, scope, receive, send, route, values)
-    exchange._token = token = current.set(exchange)
+    exchange.token = token = current.set(exchange)
     try:
         if problem is not None or not route.bare:
             exchange.problem = problem
@@ -43,7 +43,7 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         # PERF: the first step of the view is taken right here. Most views return from it, and need
         # no driver, no inbox and no watch (bench: text).
         try:
-            coroutine = route.view(**values)
+            coroutine = route.view(**values)  # type: ignore[misc]  # a bare route has a view
             try:
                 waiting = coroutine.send(None)
             except StopIteration as done:
@@ -55,7 +55,7 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         except Exception as error:
             await _answer(exchange, lifecycle.conclude(plan.app, exchange, None, error))
             return
-        encoder = plan.encoders.get(type(result))
+        encoder = plan.encoders.get(result.__class__)
         if encoder is None or exchange.touched:
             await _answer(exchange, lifecycle.conclude(plan.app, exchange, result, None))
             return
@@ -77,17 +77,20 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         )
         await send({"type": "http.response.body", "body": body})
     finally:
-        inbox = exchange._inbox
+        inbox = exchange.made_inbox
         if inbox is not None:
             inbox.stop()
         current.reset(token)
+        request = exchange.made_request
+        if request is not None and request.opened_files:
+            await request.close()
 
 
 async def websocket(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
     """One websocket, from the handshake to the close frame."""
     route, values, problem = plan.find(scope, WEBSOCKET, "GET")
     exchange = Exchange(plan, scope, receive, send, route, values)
-    exchange._token = token = current.set(exchange)
+    exchange.token = token = current.set(exchange)
     live = plan.app.live_exchanges
     live.add(exchange)
     try:
@@ -188,9 +191,6 @@ async def _finish(exchange: Exchange, response: Response) -> None:
         await response.close()
     except Exception as error:
         exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
-    request = exchange._request
-    if request is not None:
-        await request.close()
 
 
 def _pass_on(plan: Plan, failure: BaseException | None) -> None:

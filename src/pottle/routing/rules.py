@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.routing import Map, MapAdapter, Rule, RuleFactory
 
+from ..active import changed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -104,11 +106,12 @@ class PottleMap(Map):
         return []
 
     def add(self, rulefactory: RuleFactory) -> None:
-        """Bind the rule (or the rules of a factory) to this map and add it."""
+        """Bind the rule (or the rules of a factory) to this map and add it; plans look again."""
         for rule in rulefactory.get_rules(self):
             super().add(rule)
             self.ordered_rules.append(rule)
             self.version += 1
+        changed()
 
     def bind_to_request(
         self, request: BindableRequest, subdomain: str | None, server_name: str | None

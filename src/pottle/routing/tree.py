@@ -166,8 +166,8 @@ class Tree:
     ) -> Match | Problem:
         """The rule for a request and the values of its variables, or why there is none.
 
-        *domain* is the host (with host matching) or the subdomain, in lower case; *path* the decoded
-        path within the application; *method* in upper case.
+        *domain* is the host (with host matching) or the subdomain, in lower case and without any
+        slash; *path* the decoded path within the application; *method* in upper case.
         """
         for leaf in self._static.get(domain, _NO_PATHS).get(path, ()):
             if leaf.websocket == websocket and (leaf.methods is None or method in leaf.methods):
@@ -250,7 +250,7 @@ def _walk(
     """Follow *parts* from *index* on; the rule they lead to, with its raw *values*, or None.
 
     Leaves that were reached but not for this method or protocol go to *refused*. If nothing is
-    found, *values* may hold leftovers, which the caller drops.
+    found, *values* may hold leftovers, which the caller must drop.
     """
     end = len(parts)
     while index < end:
@@ -262,9 +262,11 @@ def _walk(
             if part and not choices:
                 node = follow  # PERF: nothing to come back for, so no call
                 continue
+            kept = len(values)
             found = _walk(follow, parts, index, values, method, websocket, refused)
             if found is not None:
                 return found
+            del values[kept:]
         for choice in choices:
             target = part
             after = index

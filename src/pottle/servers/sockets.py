@@ -96,9 +96,11 @@ def _bind_internet(settings: Settings, port: int, kind: socket.SocketKind) -> so
 
 def _resolve(host: str, port: int, kind: socket.SocketKind) -> tuple[int, Any]:
     """The family and address to bind; IPv4 where a name stands for both."""
+    if not 0 <= port <= 0xFFFF:  # the system would take it modulo 65536
+        raise ServerError(f"There is no port {port}: ports go up to 65535.")
     try:
         found = socket.getaddrinfo(host or "0.0.0.0", port, type=kind, flags=socket.AI_PASSIVE)  # noqa: S104 - an empty host means every interface
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise ServerError(f"Cannot listen on {host!r} port {port}: {error}.") from error
     family, _, _, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
     return family, address

@@ -93,12 +93,14 @@ class TestApp:
 class _Lifespan(TestConnection):
     """The one call of the application that lasts as long as it serves."""
 
-    _what = "lifespan"
-
     def __init__(self, app: Pottle, scope: dict[str, Any]) -> None:
         super().__init__(app, scope)
         self._performed: set[str] = set()
         self._problem: str | None = None
+
+    @property
+    def _what(self) -> str:
+        return "lifespan"
 
     async def perform(self, step: Literal["startup", "shutdown"], timeout: float) -> None:
         """Let the application do *step*; when it has not, the call is over."""

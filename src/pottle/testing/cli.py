@@ -18,7 +18,10 @@ class PottleCliRunner(CliRunner):
         self.app = app
         super().__init__(**kwargs)
 
-    def invoke(self, cli: Any = None, args: Any = None, **kwargs: Any) -> Any:
+    # `cli` may be left out, as in Flask and Quart, and the rest is click's own.
+    def invoke(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, cli: Any = None, args: Any = None, **kwargs: Any
+    ) -> Any:
         """Invoke *cli*, or the commands of the application, with *args*; see `CliRunner.invoke`.
 
         ``obj`` is a `ScriptInfo` of the application unless given.

@@ -491,9 +491,10 @@ class PottleClient:
             self.app, path, headers, query_string, auth, subdomain
         )
         self._add_cookies(headers, scheme, path)
-        base = {"raw_path": raw_path(path), **self.scope_base, **(scope_base or {})}
-        if "state" in base:  # ASGI lifespan state: each request has a shallow copy of its own
-            base["state"] = dict(base["state"])
+        base: dict[str, Any] = {"raw_path": raw_path(path), **self.scope_base, **(scope_base or {})}
+        state: dict[str, Any] | None = base.get("state")
+        if state is not None:  # ASGI lifespan state: each request has a shallow copy of its own
+            base["state"] = state.copy()
         return make_test_scope(
             kind, decoded, method, headers, query, scheme, root_path, http_version, base
         )
@@ -519,7 +520,8 @@ def _locate(
 
 
 def _host_of(scope: Scope) -> str:
-    return next(value.decode("latin-1") for name, value in scope["headers"] if name == b"host")
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    return next(value.decode("latin-1") for name, value in headers if name == b"host")
 
 
 def _url_of(scope: Scope) -> str:

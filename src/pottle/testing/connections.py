@@ -122,7 +122,13 @@ class TestConnection(ABC):
             exc_value.add_note(late)
 
     async def _call(self) -> None:
-        await self.app(self.scope, self._asgi_receive, self._asgi_send)
+        try:
+            await self.app(self.scope, self._asgi_receive, self._asgi_send)
+        except asyncio.CancelledError:
+            if self._left:
+                raise
+        if not self._complete and not self._left and (error := self._shortfall()) is not None:
+            raise error
 
     async def disconnect(self) -> None:
         """Break the connection, as a client does that is gone without a word."""
@@ -132,6 +138,10 @@ class TestConnection(ABC):
 
     async def _finish(self) -> str | None:
         """What is to be waited for on leaving; what is late, if anything is."""
+        return None
+
+    def _shortfall(self) -> Exception | None:
+        """The error that it is if the application ends now, of itself."""
         return None
 
     def _leave(self) -> None:
@@ -223,6 +233,7 @@ class TestConnection(ABC):
 
     async def _end(self) -> None:
         if self._task is not None and not self._task.done():
+            self._left = True
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=self.timeout)
 
@@ -261,7 +272,8 @@ class TestHTTPConnection(TestConnection):
             piece: bytes = self._unread.popleft()
             self._ring()
             return piece
-        self._check()
+        if not self._complete:
+            self._raise_failure()
         return b""
 
     async def as_response(self) -> Response:
@@ -281,12 +293,9 @@ class TestHTTPConnection(TestConnection):
     def _is_over(self) -> bool:
         return self._complete or self._left or self._has_ended
 
-    def _check(self) -> None:
-        if not self._complete:
-            self._raise_failure()
-            if not self._left:
-                began = "without an answer" if self.status_code is None else "within the answer"
-                raise IncompleteResponseError(f"The application ended {began} ({self._what}).")
+    def _shortfall(self) -> Exception | None:
+        where = "without an answer" if self.status_code is None else "within the answer"
+        return IncompleteResponseError(f"The application ended {where} ({self._what}).")
 
     async def _finish(self) -> str | None:
         if self._left:
@@ -295,7 +304,6 @@ class TestHTTPConnection(TestConnection):
             await self.send_complete()
         if not await self._until(self._drain, self.timeout):
             return f"was still answering after {self.timeout:g} s: `disconnect()` leaves before the end"
-        self._check()
         return None
 
     def _drain(self) -> bool:
@@ -396,9 +404,7 @@ class TestWebsocketConnection(TestConnection):
 
     def _raise_closed(self) -> NoReturn:
         self._raise_failure()
-        raise WebsocketClosed(
-            1006 if self.close_code is None else self.close_code, self.close_reason
-        )
+        raise WebsocketClosed(self.close_code or 1006, self.close_reason)
 
     def _close(self, code: int, reason: str) -> None:
         if self.close_code is None:
@@ -411,7 +417,7 @@ class TestWebsocketConnection(TestConnection):
     def _gone_event(self) -> Event:
         return {
             "type": "websocket.disconnect",
-            "code": 1006 if self.close_code is None else self.close_code,
+            "code": self.close_code or 1006,
             "reason": self.close_reason,
         }
 

@@ -66,7 +66,7 @@ class LiveServer:
         self._thread.start()
         if not self._settled.wait(START_TIMEOUT):
             self._error = TimeoutError(f"it was not up after {START_TIMEOUT} s")
-        if self._problem is not None or self._error is not None:
+        if self._has_failed():
             self._join()
             raise self._failure("did not start")
         return self
@@ -82,7 +82,7 @@ class LiveServer:
         if begin_shutdown is not None and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(begin_shutdown)
         self._join()
-        if self._problem is not None or self._error is not None:
+        if self._has_failed():
             raise self._failure("did not stop cleanly")
 
     def __enter__(self) -> Self:
@@ -95,6 +95,9 @@ class LiveServer:
         tb: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _has_failed(self) -> bool:
+        return self._problem is not None or self._error is not None
 
     def _failure(self, what: str) -> LifespanError:
         error = LifespanError(f"The live server {what}: {self._problem or repr(self._error)}")
@@ -155,6 +158,8 @@ class LiveServer:
 
         try:
             await self.app(scope, receive, watched_send)
+            if not self._settled.is_set() and self._problem is None:
+                raise LifespanError("the application does not know the lifespan protocol")
         except BaseException as error:
             self._error = error
             raise

@@ -119,11 +119,8 @@ def raw_path(path: str) -> bytes:
 
 def encode_form(form: Form) -> str:
     """*form* as ``application/x-www-form-urlencoded``; a list as value repeats the key."""
-    return urlencode([(key, value) for key, value in iter_multi_items(_as_multi(form))])
-
-
-def _as_multi(form: Any) -> Any:
-    return form if isinstance(form, Mapping) else list(form)
+    items: Any = form  # the stubs know fewer mappings than the function
+    return urlencode(list(iter_multi_items(items)))
 
 
 def make_test_body_with_headers(
@@ -161,7 +158,7 @@ def make_test_body_with_headers(
 def _as_bytes(data: Any) -> bytes:
     if isinstance(data, str):
         return data.encode()
-    if isinstance(data, bytes | bytearray | memoryview):
+    if isinstance(data, bytes | bytearray):
         return bytes(data)
     if hasattr(data, "read"):
         return _read(data)
@@ -198,22 +195,18 @@ def _encode_fields(form: Form, files: Files) -> tuple[bytes, Headers]:
     return b"", Headers()
 
 
-def _items(form: Form) -> Iterator[tuple[str, Any]]:
+def _items(form: Any) -> Iterator[tuple[str, Any]]:
     """Each key with each of its values. A tuple is one value: a file with its name."""
-    if isinstance(form, MultiDict):
-        yield from form.items(multi=True)
-        return
-    for key, value in form.items() if isinstance(form, Mapping) else form:
-        if isinstance(value, list):
-            for one in value:
-                yield key, one
-        else:
-            yield key, value
+    if hasattr(form, "items"):
+        form = form.items(multi=True) if isinstance(form, MultiDict) else form.items()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # of any type
+    for key, value in form:  # pyright: ignore[reportUnknownVariableType]  # the same
+        for one in value if isinstance(value, list) else [value]:  # pyright: ignore[reportUnknownVariableType]  # the same
+            yield key, one
 
 
 def _add_file(storages: FileMultiDict, key: str, value: Any) -> None:
     if isinstance(value, tuple):
-        storages.add_file(key, *value)
+        storages.add_file(key, *value)  # pyright: ignore[reportUnknownArgumentType]  # of any type
     else:
         storages.add_file(key, value)
 

@@ -6,6 +6,7 @@ Limits are enforced here, where every way of reading passes: at the first byte o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Generator
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from ..typing import Event
 class Source(Protocol):
     """Where events come from: see `pottle.engine.inbox.Inbox`."""
 
-    async def receive(self, timeout: float | None = None) -> Event: ...  # noqa: ASYNC109
+    async def receive(self, timeout: float | None = None) -> Event: ...
 
 
 class Body:
@@ -35,9 +36,11 @@ class Body:
     __slots__ = (
         "_complete",
         "_data",
+        "_done",
         "_received",
         "_source",
         "_streamed",
+        "_whole",
         "expected_content_length",
         "max_content_length",
         "timeout",
@@ -58,6 +61,8 @@ class Body:
         self._received = 0
         self._complete = source is None
         self._streamed = False
+        self._whole = False
+        self._done: asyncio.Event | None = None
         self._data: bytes | None = None if source is not None else b""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -65,6 +70,8 @@ class Body:
             if data := self._within_limit(self._data):
                 yield data
             return
+        if self._complete and self._received:
+            raise _consumed()
         self._streamed = True
         while not self._complete:
             if chunk := await self._pull():
@@ -75,24 +82,34 @@ class Body:
 
     async def read(self) -> bytes:
         """The whole body. Raises `BodyConsumedError` if part of it was streamed before."""
+        while self._whole:  # another task is reading it
+            if self._done is None:
+                self._done = asyncio.Event()
+            await self._done.wait()
         data = self._data
         if data is not None:
             return self._within_limit(data)
-        if self._streamed:
-            raise BodyConsumedError(
-                "The body of this request was already read as a stream, so it is no longer there "
-                "as a whole. Read it once: either all of it (get_data, get_json, form) or in "
-                "pieces (async for chunk in request.body)."
-            )
-        self._streamed = True
+        if self._streamed and (self._received or not self._complete):
+            raise _consumed()
+        self._whole = True
+        try:
+            data = self._data = await self._read()
+        finally:
+            self._whole = False
+            if self._done is not None:
+                self._done.set()
+                self._done = None
+        return data
+
+    async def _read(self) -> bytes:
+        if self._complete:
+            return b""
         data = await self._pull()
         if not self._complete:
             pieces = [data]
             while not self._complete:
                 pieces.append(await self._pull())
             data = b"".join(pieces)
-        self._streamed = False
-        self._data = data
         return data
 
     async def _pull(self) -> bytes:
@@ -134,6 +151,14 @@ class Body:
         """Forget what was read and kept."""
         if self._data is not None:
             self._data = b""
+
+
+def _consumed() -> BodyConsumedError:
+    return BodyConsumedError(
+        "The body of this request was already read as a stream, so it is no longer there. Read it "
+        "once: either all of it (get_data, get_json, form) or in pieces (async for chunk in "
+        "request.body, request.parts())."
+    )
 
 
 def too_large(limit: int) -> RequestEntityTooLarge:

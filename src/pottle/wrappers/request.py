@@ -6,11 +6,12 @@ The body is read once, in one way: whole (`get_data`, `get_json`, `form`, `files
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Literal, Protocol, overload
 
 from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict, iter_multi_items
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from ..active import current
 from ..datastructures import FileStorage
@@ -58,7 +59,10 @@ class Request(BaseRequestWebsocket):
     _body_timeout: Any = _UNSET
     _send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None
     _form: MultiDict[str, str] | None = None
-    _files: MultiDict[str, FileStorage] | None = None
+    _form_error: HTTPException | None = None
+    _form_lock: asyncio.Lock | None = None
+    #: The files of the form, once it was parsed; closed at the end of the request.
+    opened_files: MultiDict[str, FileStorage] | None = None
     _cached_json: tuple[Any, Any] = (_UNSET, _UNSET)
 
     def __init__(
@@ -132,10 +136,8 @@ class Request(BaseRequestWebsocket):
     # The body.
 
     def _make_body(self) -> Body:
-        exchange = self._exchange
-        body = self.body_class(
-            self.content_length, self.max_content_length, source=exchange and exchange.inbox
-        )
+        source = None if self._exchange is None else self._exchange.inbox
+        body = self.body_class(self.content_length, self.max_content_length, source=source)
         timeout = self._body_timeout
         body.timeout = self._setting("BODY_TIMEOUT") if timeout is _UNSET else timeout
         return body
@@ -243,8 +245,8 @@ class Request(BaseRequestWebsocket):
     async def files(self) -> MultiDict[str, FileStorage]:
         """The files of the multipart form that was sent."""
         await self._load_form()
-        assert self._files is not None
-        return self._files
+        assert self.opened_files is not None
+        return self.opened_files
 
     @property
     async def values(self) -> CombinedMultiDict[str, str]:
@@ -252,14 +254,7 @@ class Request(BaseRequestWebsocket):
         sources: list[MultiDict[str, str]] = [self.args]
         if self.method not in {"GET", "HEAD"}:
             sources.append(await self.form)
-        return CombinedMultiDict(
-            [
-                source
-                if isinstance(source, MultiDict)
-                else MultiDict(list(iter_multi_items(source)))
-                for source in sources
-            ]
-        )
+        return CombinedMultiDict(sources)
 
     def make_form_data_parser(self) -> FormDataParser:
         """The parser for this request's form, with its limits."""
@@ -271,10 +266,24 @@ class Request(BaseRequestWebsocket):
         )
 
     async def _load_form(self) -> None:
-        if self._form is None:
-            self._form, self._files = await self.make_form_data_parser().parse(
+        if self._form is not None:
+            return
+        if self._form_lock is None:
+            self._form_lock = asyncio.Lock()
+        async with self._form_lock:  # form and files may be asked for at once
+            if self._form is None:
+                await self._parse_form()
+
+    async def _parse_form(self) -> None:
+        if self._form_error is not None:
+            raise self._form_error
+        try:
+            self._form, self.opened_files = await self.make_form_data_parser().parse(
                 self.body, self.mimetype, self.content_length, self.mimetype_params
             )
+        except HTTPException as error:
+            self._form_error = error
+            raise
 
     def parts(self) -> AsyncIterator[Part]:
         """The parts of a multipart body one after the other, each read while it arrives.
@@ -291,7 +300,7 @@ class Request(BaseRequestWebsocket):
 
     async def close(self) -> None:
         """Close the files of the form."""
-        for _, file in iter_multi_items(self._files or MultiDict[str, FileStorage]()):
+        for _, file in iter_multi_items(self.opened_files or MultiDict[str, FileStorage]()):
             file.close()
 
     # The connection.

@@ -10,9 +10,9 @@ Messages are pulled: one that nobody receives stays with the server, and so does
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from werkzeug.datastructures import Headers
 
@@ -107,12 +107,12 @@ class Websocket(BaseRequestWebsocket):
         event = await self._inbox.receive()
         if event["type"] != "websocket.receive":
             raise self._left(event)
-        data: str | bytes | None = event.get("text")
+        data: Any = event.get("text")
         if data is None:
             data = event["bytes"]
         if websocket_received.receivers:
             await websocket_received.send_async(data, _sync_wrapper=_as_async)
-        return data
+        return data  # type: ignore[no-any-return]  # an ASGI event is untyped
 
     async def send(self, data: str | bytes) -> None:
         """Send *data* as one message: `str` as text, `bytes` as binary.
@@ -225,7 +225,7 @@ class _Callables:
         self._greeted = False
         self._receive, self._send, self._accept, self._close = receive, send, accept, close
 
-    async def receive(self, timeout: float | None = None) -> Event:  # noqa: ASYNC109
+    async def receive(self, timeout: float | None = None) -> Event:
         if not self._greeted:
             self._greeted = True
             return {"type": "websocket.connect"}
@@ -252,14 +252,14 @@ class _Callables:
 
 def _as_bytes(data: Any) -> bytes:
     if isinstance(data, (bytes, bytearray, memoryview)):
-        return bytes(data)
+        return bytes(cast(bytes, data))
     raise TypeError(
         f"A websocket sends str (as text) or bytes (as binary), not {type(data).__name__}. "
         "Use send_json for other values."
     )
 
 
-def _as_async(receiver: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+def _as_async(receiver: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         return receiver(*args, **kwargs)
 
