@@ -23,7 +23,7 @@ from pottle import Pottle, active, signals
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-pytest_plugins = ["tests.redis_server"]
+pytest_plugins = ["redis_server"]
 
 #: Turns of the event loop that a task gets to notice that the test is over.
 TURNS = 50

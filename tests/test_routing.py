@@ -291,6 +291,16 @@ async def test_subdomain_matching() -> None:
     assert response.headers["Location"] == "http://ann.example.org/branch/"
 
 
+async def test_subdomain_matching_without_a_server_name_takes_the_host_for_it() -> None:
+    app = Pottle(__name__, static_folder=None, subdomain_matching=True)
+
+    @app.route("/<name>")
+    async def index(name: str) -> str:
+        return name
+
+    assert await text_of(app, "/ann", headers={"Host": "example.org"}) == "ann"
+
+
 async def test_another_host_than_server_name_is_served_without_subdomain_matching(
     app: Pottle,
 ) -> None:

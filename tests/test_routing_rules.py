@@ -145,7 +145,7 @@ def test_subdomain_is_what_stands_before_the_server_name(host: str, subdomain: s
     assert adapter.subdomain == subdomain
 
 
-@pytest.mark.parametrize("host", ["example.com", "badexample.org", "org"])
+@pytest.mark.parametrize("host", ["example.com", "badexample.org", "org", "example.org:8000", ""])
 def test_a_host_outside_of_the_server_name_matches_nothing(host: str) -> None:
     url_map = PottleMap([PottleRule("/", endpoint="index")])
     with pytest.warns(UserWarning, match="not in the server name 'example.org'"):
@@ -153,6 +153,14 @@ def test_a_host_outside_of_the_server_name_matches_nothing(host: str) -> None:
     with pytest.raises(NotFound):
         adapter.match()
     assert isinstance(Tree(url_map).match(adapter.subdomain or "", "/", "GET"), Problem)
+
+
+def test_the_domain_that_rules_are_matched_with() -> None:
+    by_host, by_subdomain = PottleMap(host_matching=True), PottleMap()
+    assert by_host.domain_of("http", "A.Example.org:80", "ignored") == "a.example.org"
+    assert by_subdomain.domain_of("http", "A.Example.org:80", "example.org") == "a"
+    assert by_subdomain.domain_of("http", "example.org", None) == ""
+    assert by_subdomain.domain_of("http", "example.org.example.org", "example.org") == "example.org"
 
 
 def test_a_given_subdomain_is_taken() -> None:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from processes import POTTLE, served
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
 
 from pottle import Pottle
 from pottle.servers import ServerError, Settings, reloader, run, run_task, serve, sockets, workers
+from processes import POTTLE, served
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import signal
 import socket
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from processes import POTTLE, served
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from pottle import Pottle
 from pottle.servers.shutdown import SIGNALS, Serving, Shutdown, signals_handled
+from processes import POTTLE, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -227,8 +228,6 @@ def test_a_worker_that_hangs_is_killed(tmp_path: Path) -> None:
         "    main()\n"
     )
     (tmp_path / "program.py").write_text(program)
-    import sys
-
     command = (sys.executable, "program.py", "--app", "stuck", "serve", "--workers", "2")
     with served(*command, "--port", "0", cwd=tmp_path) as server:
         server.ready()
@@ -253,7 +252,6 @@ async def test_signals_outside_of_the_main_thread_are_left_alone() -> None:
 
 async def test_a_call_that_is_cancelled_by_others_is_still_an_error() -> None:
     """Only what the end of the server cancels is kept from the server."""
-    import asyncio
 
     async def asgi(scope: object, receive: object, send: object) -> None:
         await asyncio.sleep(1000)
@@ -264,4 +262,3 @@ async def test_a_call_that_is_cancelled_by_others_is_still_an_error() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert os.getpid()

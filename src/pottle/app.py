@@ -440,6 +440,7 @@ class Pottle(Scaffold, metaclass=PottleType):
 
     def url_for(
         self,
+        /,
         endpoint: str,
         *,
         _anchor: str | None = None,
@@ -799,14 +800,16 @@ def _methods_of(
 
 def _watched(value: Any, on_change: Callable[[], None], kind: Any) -> Any:
     """A container of registrations that was assigned as a whole, as one that is watched."""
-    if issubclass(kind, list):
-        return kind(on_change, value)
     container = kind(on_change)
+    if kind is _LIST:
+        container.extend(value)
+        return container
     for key, registered in value.items():
         container[key] = registered
     return container
 
 
+_LIST: Any = WatchedList
 _TABLE_NAMES: Iterator[str] = (
     f"{when}_{what}_funcs"
     for when in ("before", "after", "teardown")

@@ -101,16 +101,20 @@ def make_response(*args: Any) -> Response:
     `ResultError` if *args* cannot become an answer.
     """
     if not args:
-        return current_app.response_class("")
-    return current_app.make_response(args[0] if len(args) == 1 else args)
+        empty: Response = current_app.response_class("")
+        return empty
+    response: Response = current_app.make_response(args[0] if len(args) == 1 else args)
+    return response
 
 
 def redirect(location: str, code: int = 302) -> Response:
     """A response that sends the client to *location* (by ``app.redirect`` where there is an app)."""
     context = current.get(None)
     if context is not None:
-        return context.app.redirect(location, code=code)
-    return werkzeug_redirect(location, code, Response=Response)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # ours is no WSGI response, and need not be
+        response: Response = context.app.redirect(location, code=code)
+        return response
+    # Ours is no WSGI response, and need not be one.
+    return werkzeug_redirect(location, code, Response=Response)  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType, reportReturnType]
 
 
 def abort(code: Any, *args: Any, **kwargs: Any) -> NoReturn:

@@ -17,7 +17,7 @@ from ..json.provider import JSONProvider
 from ..routing import Problem, Tree
 from ..sessions import SecureCookieSessionInterface
 from ..typing import Scope
-from ..utils import is_async
+from ..utils import find_header, is_async
 from ..wrappers import Request, Response, Websocket
 from ..wrappers.base import app_path, server_address
 from .kinds import CONTEXT_SIGNALS, HTTP, WEBSOCKET, Kind
@@ -227,11 +227,7 @@ class Plan:
     def _domain(self, scope: Scope) -> str:
         """The host, or the subdomain below SERVER_NAME. Raises `SecurityError` if not trusted."""
         app = self.app
-        header = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                header = value.decode("latin-1")
-                break
+        header = find_header(scope["headers"], b"host")
         host = get_host(
             scope.get("scheme", "http"), header, server_address(scope), self.trusted_hosts
         )

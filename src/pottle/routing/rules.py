@@ -113,6 +113,24 @@ class PottleMap(Map):
             self.version += 1
         changed()
 
+    def domain_of(self, scheme: str, host: str, server_name: str | None) -> str:
+        """The domain that rules are matched with, for a request to *host* (with its port, if any).
+
+        With host matching it is the host, else the subdomain: what the host has in front of the
+        server name, nothing if there is no server name, `FOREIGN_SUBDOMAIN` outside of it.
+        """
+        host = _without_default_port(scheme, host)
+        if self.host_matching:
+            return host
+        if server_name is None:
+            return ""
+        before, found, rest = f".{host}".rpartition(
+            f".{_without_default_port(scheme, server_name)}"
+        )
+        if not found or rest:
+            return FOREIGN_SUBDOMAIN
+        return ".".join(filter(None, before.split(".")))
+
     def bind_to_request(
         self, request: BindableRequest, subdomain: str | None, server_name: str | None
     ) -> MapAdapter:
@@ -123,20 +141,17 @@ class PottleMap(Map):
         server name a warning is given and no rule will match. With host matching there are no
         subdomains. Raises `werkzeug.exceptions.BadHost` for a host that is no domain name.
         """
-        host = _without_default_port(request.scheme, request.host)
-        server_name = (
-            host if server_name is None else _without_default_port(request.scheme, server_name)
-        )
         if subdomain is None and not self.host_matching:
-            subdomain = _subdomain_of(host, server_name)
-            if subdomain is None:
+            subdomain = self.domain_of(request.scheme, request.host, server_name)
+            if subdomain == FOREIGN_SUBDOMAIN:
                 warnings.warn(
-                    f"The request is for host {host!r}, which is not in the server name"
+                    f"The request is for host {request.host!r}, which is not in the server name"
                     f" {server_name!r}, so no route matches it. Set SERVER_NAME to the name that"
                     " clients use, or turn subdomain matching off.",
                     stacklevel=2,
                 )
-                subdomain = FOREIGN_SUBDOMAIN
+        server_name = request.host if server_name is None else server_name
+        server_name = _without_default_port(request.scheme, server_name)
         return self.bind(
             server_name,
             request.root_path,
@@ -151,12 +166,3 @@ class PottleMap(Map):
 def _without_default_port(scheme: str, host: str) -> str:
     """*host* in lower case, without the port that *scheme* implies."""
     return host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, ""))
-
-
-def _subdomain_of(host: str, server_name: str) -> str | None:
-    """What *host* has in front of *server_name*, or None if it is not within it."""
-    if host == server_name:
-        return ""
-    if host.endswith(f".{server_name}"):
-        return ".".join(filter(None, host[: -len(server_name)].split(".")))
-    return None

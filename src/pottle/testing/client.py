@@ -397,7 +397,8 @@ class PottleClient:
         exc_value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        appcontext_tearing_down.disconnect(self._keep_context, self.app)
+        # Of every sender: blinker keeps a receiver that is disconnected from one sender only.
+        appcontext_tearing_down.disconnect(self._keep_context)
         self._release_context()
         self.preserve_context = False
 

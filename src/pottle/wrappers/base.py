@@ -15,7 +15,7 @@ from werkzeug.sansio.request import Request as SansIORequest
 
 from .. import json
 from ..typing import Scope
-from ..utils import decode_headers
+from ..utils import decode_headers, find_header
 
 
 class LazyFact:
@@ -95,6 +95,8 @@ class BaseRequestWebsocket(SansIORequest):
         server = fact(lambda self: server_address(self.scope))
         remote_addr = fact(lambda self: client_address(self.scope))
         http_version = fact(lambda self: self.scope.get("http_version", "1.1"))
+        content_type = fact(lambda self: self._header(b"content-type"))
+        content_length = fact(lambda self: self._content_length())
 
     def __init__(
         self,
@@ -119,6 +121,27 @@ class BaseRequestWebsocket(SansIORequest):
             headers=headers,
             remote_addr=client_address(scope),
         )
+
+    def _header(self, name: bytes) -> str | None:
+        """One header, without decoding all of them where nobody has asked for them yet."""
+        headers = self.__dict__.get("headers")
+        if headers is not None:
+            return headers.get(str(name, "latin-1"))  # type: ignore[no-any-return]  # from __dict__
+        return find_header(self.scope["headers"], name)
+
+    def _content_length(self) -> int | None:
+        """The length that the client has announced (RFC 9110 section 8.6); None if it has not."""
+        value = self._header(b"content-length")
+        if value is None or self._header(b"transfer-encoding") == "chunked":
+            return None
+        return int(value) if value.isascii() and value.isdigit() else None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the content type says that the body is JSON."""
+        if self.content_type == "application/json":  # PERF: what nearly every client sends
+            return True
+        return super().is_json
 
     @property
     def endpoint(self) -> str | None:

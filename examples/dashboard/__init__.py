@@ -1,0 +1,1 @@
+"""A live dashboard: devices push readings, browsers watch them. See README.md."""

@@ -1,0 +1,195 @@
+"""What a request may cost, counted and not timed: Python calls, tasks, messages.
+
+A budget that is exceeded is a design that was lost; raise one only with the reason in docs/design.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from pottle import Pottle, request, websocket
+
+HEADERS = [
+    (b"host", b"example.org"),
+    (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64)"),
+    (b"accept", b"text/html,application/xhtml+xml"),
+    (b"accept-language", b"en"),
+    (b"accept-encoding", b"gzip, deflate, br"),
+    (b"connection", b"keep-alive"),
+    (b"content-type", b"application/json"),
+    (b"content-length", b"16"),
+]
+
+
+class Calls:
+    """Counts the Python functions that are entered; a coroutine that goes on is not entered anew."""
+
+    def __init__(self) -> None:
+        self.frames: dict[int, FrameType] = {}
+        self.names: Counter[str] = Counter()
+
+    def __call__(self, frame: FrameType, event: str, arg: Any) -> None:
+        if event == "call" and id(frame) not in self.frames:
+            self.frames[id(frame)] = frame
+            self.names[frame.f_code.co_qualname] += 1
+
+    def __enter__(self) -> Calls:
+        sys.setprofile(self)
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        sys.setprofile(None)
+        self.frames.clear()
+
+    @property
+    def total(self) -> int:
+        # Leaving the counter is a call of the test, not of the framework.
+        return self.names.total() - self.names["Calls.__exit__"]
+
+
+@pytest.fixture
+def app() -> Pottle:
+    app = Pottle("budget", static_folder=None)
+
+    @app.get("/text")
+    async def text() -> str:
+        return "Hello, world!"
+
+    @app.get("/json")
+    async def json() -> dict[str, Any]:
+        return {"message": "Hello, world!"}
+
+    @app.get("/users/<int:number>")
+    async def user(number: int) -> str:
+        return f"user {number}"
+
+    @app.post("/echo")
+    async def echo() -> Any:
+        return await request.get_json()
+
+    return app
+
+
+class Server:
+    """A server that has everything at hand: its calls are counted by the test apart."""
+
+    def __init__(self, path: str, method: str = "GET", body: bytes = b"") -> None:
+        self.scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": HEADERS,
+            "client": ("127.0.0.1", 4711),
+            "server": ("127.0.0.1", 80),
+        }
+        self.events = [{"type": "http.request", "body": body, "more_body": False}]
+        self.sent: list[Any] = []
+
+    async def receive(self) -> Any:
+        return self.events.pop(0)
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+
+async def count(app: Pottle, make: Callable[[], Server]) -> tuple[Calls, Server, int]:
+    """The calls of one request after the plan has been compiled, and the tasks that it left."""
+    for _ in range(3):
+        warm = make()
+        await app(warm.scope, warm.receive, warm.send)
+    server = make()
+    before = asyncio.all_tasks()
+    with Calls() as calls:
+        await app(server.scope, server.receive, server.send)
+    return calls, server, len(asyncio.all_tasks() - before)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body", "budget"),
+    [
+        ("/text", "GET", b"", 8),
+        ("/json", "GET", b"", 12),
+        ("/users/42", "GET", b"", 15),
+        ("/echo", "POST", b'{"message": "x"}', 55),
+    ],
+)
+async def test_a_request_stays_within_its_calls(
+    app: Pottle, path: str, method: str, body: bytes, budget: int
+) -> None:
+    calls, server, tasks = await count(app, lambda: Server(path, method, body))
+    assert server.sent[0]["status"] == 200
+    assert len(server.sent) == 2
+    assert tasks == 0
+    assert calls.total <= budget, calls.names.most_common()
+
+
+async def test_a_websocket_message_stays_within_its_calls() -> None:
+    app = Pottle("budget", static_folder=None)
+    counted: list[Calls] = []
+
+    @app.websocket("/ws")
+    async def echo() -> None:
+        while True:
+            await websocket.send(await websocket.receive())
+
+    messages = 100
+    sent: list[Any] = []
+    events: list[Any] = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "0"}]
+    events += [{"type": "websocket.receive", "text": "m", "bytes": None}] * messages
+    events += [{"type": "websocket.disconnect", "code": 1000}]
+    calls = Calls()
+
+    async def receive() -> Any:
+        event = events.pop(0)
+        if event.get("text") == "m" and not counted:
+            counted.append(calls)
+            sys.setprofile(calls)
+        elif event["type"] == "websocket.disconnect":
+            sys.setprofile(None)
+        return event
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "websocket",
+        "path": "/ws",
+        "headers": HEADERS,
+        "query_string": b"",
+        "subprotocols": [],
+    }
+    before = asyncio.all_tasks()
+    await app(scope, receive, send)
+    assert asyncio.all_tasks() == before
+    assert [message["type"] for message in sent[:2]] == ["websocket.accept", "websocket.send"]
+    assert len(sent) == messages + 2
+    assert calls.total / messages <= 10, calls.names.most_common()
+
+
+async def test_a_view_that_waits_a_moment_costs_no_task(app: Pottle) -> None:
+    tasks: list[int] = []
+
+    @app.get("/moment")
+    async def moment() -> str:
+        await asyncio.sleep(0)
+        tasks.append(len(asyncio.all_tasks()))
+        return "done"
+
+    server = Server("/moment")
+    before = len(asyncio.all_tasks())
+    await app(server.scope, server.receive, server.send)
+    assert tasks == [before]
+    assert server.sent[0]["status"] == 200
