@@ -13,6 +13,7 @@ import gc
 import inspect
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from pottle import Pottle, active, signals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))  # for `import dashboard`
 
 pytest_plugins = ["redis_server"]
 
@@ -136,10 +139,10 @@ def _receivers() -> dict[tuple[str, Any], tuple[Any, Any]]:
 def _sockets() -> set[int]:
     """The descriptors that are sockets; where there is no /proc, none are known."""
     found: set[int] = set()
-    for name in os.listdir(_FDS) if _FDS.exists() else ():
+    for descriptor in _FDS.iterdir() if _FDS.exists() else ():
         try:
-            if os.readlink(_FDS / name).startswith("socket:"):
-                found.add(int(name))
+            if str(descriptor.readlink()).startswith("socket:"):
+                found.add(int(descriptor.name))
         except OSError:
             continue  # the one that the listing itself was read from
     return found

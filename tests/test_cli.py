@@ -547,7 +547,7 @@ def test_shell(shop: Path) -> None:
 
 
 def test_shell_lives_on_after_errors(shop: Path) -> None:
-    shown = shell(shop, "1 / 0", "await undefined", "raise KeyboardInterrupt", "f(", "", "answer")
+    shown = shell(shop, "1 / 0", "await undefined", "raise KeyboardInterrupt", "f)", "answer")
     assert "ZeroDivisionError" in shown.stderr
     assert "NameError" in shown.stderr
     assert "KeyboardInterrupt" in shown.stderr

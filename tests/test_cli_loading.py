@@ -97,7 +97,7 @@ class TestFindBestApp:
         assert caught.value.exit_code == 2
 
     def test_an_error_in_the_factory_is_told_with_its_place(self) -> None:
-        with pytest.raises(AppFailure, match="TypeError in .*test_cli_loading.py:") as caught:
+        with pytest.raises(AppFailure, match=r"TypeError in .*test_cli_loading.py:") as caught:
             find_best_app(module(create_app=fails))
         assert caught.value.exit_code == 1
         assert "no such argument" in caught.value.details
@@ -157,14 +157,16 @@ class TestFindAppByString:
         def leaves() -> None:
             sys.exit("no configuration")
 
-        with pytest.raises(AppFailure, match="SystemExit in .* while calling made:leaves: no conf"):
+        with pytest.raises(
+            AppFailure, match=r"SystemExit in .* while calling made:leaves: no conf"
+        ):
             find_app_by_string(module(leaves=leaves), "leaves")
 
     def test_a_factory_may_say_it_in_its_own_words(self) -> None:
         def refuses() -> None:
             raise NoAppException("Set DATABASE first.")
 
-        with pytest.raises(NoAppException, match="^Set DATABASE first.$"):
+        with pytest.raises(NoAppException, match=r"^Set DATABASE first.$"):
             find_app_by_string(module(refuses=refuses), "refuses")
 
 
@@ -204,7 +206,7 @@ class TestLoadByPath:
         assert load_by_path(str(tmp_path / "shop" / "web.py")).import_name == "web"
 
     def test_the_usual_files_in_their_order(self, tmp_path: Path) -> None:
-        with pytest.raises(NoAppException, match="No application was named. Use the option --app"):
+        with pytest.raises(NoAppException, match=r"No application was named. Use the option --app"):
             load_by_path(None)
         for name in ("asgi", "wsgi", "app"):
             (tmp_path / f"{name}.py").write_text(self.SOURCE.format(name))

@@ -626,9 +626,9 @@ def test_taken_udp_port() -> None:
 
 
 def test_addresses_that_are_not_there() -> None:
-    with pytest.raises(ServerError, match="Cannot listen on 'no.such.host.invalid' port 0"):
+    with pytest.raises(ServerError, match=r"Cannot listen on 'no.such.host.invalid' port 0"):
         sockets.bind(Settings(host="no.such.host.invalid", port=0))
-    with pytest.raises(ServerError, match="Cannot listen on 192.0.2.1 port 0"):
+    with pytest.raises(ServerError, match=r"Cannot listen on 192.0.2.1 port 0"):
         sockets.bind(Settings(host="192.0.2.1", port=0))
     with pytest.raises(ServerError, match="There is no port 70000"):
         sockets.bind(Settings(port=70000))

@@ -167,6 +167,14 @@ async def test_raw_data(client, data):
     assert "Content-Type" not in seen["headers"]
 
 
+async def test_a_stream_that_cannot_go_back(client):
+    class Pipe:
+        def read(self):
+            return b"text"
+
+    assert (await echoed(await client.post("/echo", data=Pipe())))["body"] == "text"
+
+
 async def test_data_of_no_use_is_refused(client):
     with pytest.raises(TypeError, match="'json'"):
         await client.post("/echo", data=7)
@@ -551,6 +559,18 @@ async def test_session_transaction_without_secret_key(app, client):
             pass
 
 
+async def test_session_transaction_with_a_null_session(app, client):
+    class Interface(type(app.session_interface)):
+        def open_session(self, app, request):
+            return self.make_null_session(app)
+
+    app.session_interface = Interface()
+    async with client.session_transaction() as stored:
+        with pytest.raises(RuntimeError):
+            stored["a"] = 1
+    assert len(client.cookie_jar) == 0
+
+
 async def test_flashes_are_seen_in_the_session(app, client):
     @app.get("/flash")
     async def flashing():
@@ -591,6 +611,15 @@ async def test_a_kept_context_is_not_seen_by_the_next_request(counting, client):
     async with client:
         await client.get("/count")
         assert await (await client.get("/clean")).get_data() == b"False"
+        await client.get("/count")
+        async with client.request("/clean") as connection:
+            assert await connection.receive() == b"False"
+
+
+async def test_the_context_of_the_last_redirect_is_kept(hops, client):
+    async with client:
+        await client.get("/hop/302", follow_redirects=True)
+        assert request.path == "/echo"
 
 
 async def test_the_context_is_kept_when_the_request_fails(app, client):
@@ -750,6 +779,23 @@ async def test_a_start_up_that_fails(app):
     with pytest.raises((LifespanError, ZeroDivisionError), match="no database"):
         async with app.test_app():
             pass
+
+
+async def test_a_start_up_that_hangs(app):
+    ended = False
+
+    @app.before_serving
+    async def begin():
+        nonlocal ended
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended = True
+
+    with pytest.raises(TimeoutError, match=r"startup in 0\.01 s"):
+        async with app.test_app(startup_timeout=0.01):
+            pass
+    assert ended
 
 
 def test_cli_runner(app):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from itertools import pairwise
 
@@ -324,6 +325,23 @@ async def test_an_answer_without_an_end_is_not_waited_for_for_ever():
         async with connection:
             pass
     assert app.ended
+
+
+async def test_an_error_on_being_cancelled_is_no_loose_end(caplog):
+    async def app(scope, receive, send):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ZeroDivisionError from None
+
+    connection = client(app).request("/")
+    connection.timeout = 0.01
+    with pytest.raises(ZeroDivisionError):
+        async with connection:
+            pass
+    del connection
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_a_request_that_is_cancelled_leaves_no_task_behind():

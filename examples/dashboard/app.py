@@ -11,7 +11,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pottle import Pottle
+from pottle import Pottle, Response
 
 from .feed import run_feed
 from .hub import Hub
@@ -35,6 +35,11 @@ def create_app(config: dict[str, Any] | None = None) -> Pottle:
     app.config.from_prefixed_env("DASHBOARD")
     app.config.update(config or {})
     app.register_blueprint(pages)
+
+    @app.after_request
+    async def nothing_from_elsewhere(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = "default-src 'self'"
+        return response
 
     @app.while_serving
     async def keep_readings() -> AsyncIterator[None]:

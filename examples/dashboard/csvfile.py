@@ -21,7 +21,7 @@ LONGEST_LINE = 1000
 ERRORS_TOLD = 20
 
 
-class NotReadings(ValueError):
+class UnusableFileError(ValueError):
     """The file is nothing that can be imported; the message says why."""
 
 
@@ -30,7 +30,7 @@ async def import_csv(
 ) -> dict[str, Any]:
     """Give the readings in *chunks* to *insert*, which says how many were new; answers a report.
 
-    Raises `NotReadings` for a file that is no such CSV.
+    Raises `UnusableFileError` for a file that is no such CSV.
     """
     report: dict[str, Any] = {"imported": 0, "duplicates": 0, "rejected": 0, "errors": []}
     batch: list[Reading] = []
@@ -49,7 +49,7 @@ async def import_csv(
                 _check_header(line)
             elif line.strip():
                 batch.append(_parse(line))
-        except NotReadings:
+        except UnusableFileError:
             raise
         except ValueError as error:
             report["rejected"] += 1
@@ -58,7 +58,7 @@ async def import_csv(
         if len(batch) == BATCH_SIZE:
             await flush()
     if number == 0:
-        raise NotReadings("The file is empty.")
+        raise UnusableFileError("The file is empty.")
     if batch:
         await flush()
     return report
@@ -72,14 +72,14 @@ async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[str]:
         for line in lines:
             yield line
         if len(rest) > LONGEST_LINE:
-            raise NotReadings(f"A line has more than {LONGEST_LINE} characters.")
+            raise UnusableFileError(f"A line has more than {LONGEST_LINE} characters.")
     if rest:
         yield rest
 
 
 def _check_header(line: str) -> None:
     if [name.strip().lower() for name in _fields(line)] != HEADER:
-        raise NotReadings(
+        raise UnusableFileError(
             f"The first line must be {','.join(HEADER)!r}, not {line[:60].strip()!r}."
         )
 

@@ -7,6 +7,8 @@ transaction. The busier it gets, the larger the batches. A full queue makes devi
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from .readings import Reading
     from .store import Store
+
+log = logging.getLogger(__name__)
 
 QUEUE_SIZE = 1000
 BATCH_SIZE = 500
@@ -70,7 +74,10 @@ class Feed:
             batch = [await self._queue.get()]
             while len(batch) < BATCH_SIZE and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            await self.insert(batch)
+            try:
+                await self.insert(batch)
+            except sqlite3.Error:  # a full disk, perhaps; the next batch may find room
+                log.exception("%d readings could not be stored.", len(batch))
             for _ in batch:
                 self._queue.task_done()
 
@@ -83,8 +90,9 @@ class Feed:
 async def run_feed(store: Store, hub: Hub) -> AsyncIterator[Feed]:
     """A feed whose task runs within the block; what waits at its end is stored still."""
     feed = Feed(store, hub)
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(feed.store_what_waits())
+    task = asyncio.create_task(feed.store_what_waits())
+    try:
         yield feed
         await feed.drain()
+    finally:
         task.cancel()

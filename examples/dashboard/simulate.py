@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 PAUSE_BEFORE_RETRY = 0.5  # seconds
+MEMORY = 60.0  # seconds that a device remembers its readings for, if it cannot send them
 
 
 class Device(NamedTuple):
@@ -44,18 +45,18 @@ async def run_devices(url: str, interval: float) -> None:
 
 async def _run(device: Device, url: str, interval: float) -> None:
     noise = 0.0
+    count = 0  # readings between 1970 and the one that is to be sent next
     while True:
+        count = max(count, math.ceil((time.time() - MEMORY) / interval))
         try:
             async with connect(url, proxy=None) as connection:
                 while True:
+                    moment = count * interval
+                    await asyncio.sleep(max(0.0, moment - time.time()))
                     noise = 0.85 * noise + random.gauss(0, device.swing / 15)
-                    swing = device.swing * math.sin(2 * math.pi * time.time() / device.period)
+                    swing = device.swing * math.sin(2 * math.pi * moment / device.period)
                     value = round(device.mean + swing + noise, 2)
-                    await connection.send(json.dumps({"at": _now(), "value": value}))
-                    await asyncio.sleep(interval)
+                    await connection.send(json.dumps({"at": round(moment * 1000), "value": value}))
+                    count += 1
         except (OSError, WebSocketException):  # it is not up yet, or is starting anew
             await asyncio.sleep(PAUSE_BEFORE_RETRY)
-
-
-def _now() -> int:
-    return round(time.time() * 1000)

@@ -96,10 +96,10 @@ class Store:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
-        await self._writer.execute("BEGIN IMMEDIATE")
         try:
+            await self._writer.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:  # also when the one who waits for it is cancelled
+        except BaseException:  # also when the one who waits is cancelled: it has begun all the same
             await self._writer.rollback()
             raise
         await self._writer.commit()

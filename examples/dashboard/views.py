@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
+from werkzeug.exceptions import HTTPException
+
 from pottle import Blueprint, abort, current_app, render_template, request, websocket
 from pottle import ServerSentEvent as Event
 
-from .csvfile import HEADER, NotReadings, import_csv
+from .csvfile import HEADER, UnusableFileError, import_csv
 from .readings import Reading, parse_reading
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def _reading_in(message: str | bytes, device: str) -> Reading:
 
 @pages.websocket("/live")
 async def live() -> None:
+    await websocket.accept()  # `send` would do it too, but the first reading may be long in coming
     async for batch in feed().follow(websocket.args.get("after", type=int), LIMIT):
         await websocket.send_json(_as_message(batch))
 
@@ -109,27 +112,30 @@ async def import_file() -> dict[str, Any]:
     request.max_content_length = LARGEST_IMPORT
     async for part in request.parts():
         if part.filename is not None:
-            try:
-                return await import_csv(part, feed().insert)
-            except NotReadings as error:
-                abort(400, str(error))
-    abort(400, "There is no file in this form.")
+            return await import_csv(part, feed().insert)
+    raise UnusableFileError("There is no file in this form.")
 
 
 @pages.get("/export.csv")
 async def export_file() -> tuple[AsyncIterator[str], dict[str, str]]:
+    every = feed().store.every()
+
     async def lines() -> AsyncIterator[str]:
         yield ",".join(HEADER) + "\n"
         async for reading in every:
             yield f"{reading.device},{reading.at},{reading.value}\n"
 
-    every = feed().store.every()
     return lines(), {
         "Content-Type": "text/csv; charset=utf-8",
         "Content-Disposition": 'attachment; filename="readings.csv"',
     }
 
 
-@pages.errorhandler(400)
-async def bad_request(error: Any) -> tuple[dict[str, str], int]:
-    return {"error": error.description}, 400
+@pages.errorhandler(UnusableFileError)
+async def unusable_file(error: UnusableFileError) -> tuple[dict[str, str], int]:
+    return {"error": str(error)}, 400
+
+
+@pages.errorhandler(HTTPException)
+async def problem(error: HTTPException) -> tuple[dict[str, str | None], int]:
+    return {"error": error.description}, error.code or 500

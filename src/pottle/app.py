@@ -36,7 +36,7 @@ from .logging import create_logger
 from .protocols import asgi
 from .registry import HookTable, WatchedDict, WatchedList
 from .routing import PottleMap, PottleRule, Tree
-from .scaffold import Scaffold, edge
+from .scaffold import Scaffold, edge, endpoint_of
 from .serving import Serving
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import appcontext_tearing_down, got_background_exception
@@ -139,7 +139,6 @@ class Pottle(Scaffold, metaclass=PottleType):
             )
         self.instance_path = instance_path or self.auto_find_instance_path()
         self.config = self.make_config(instance_relative_config)
-        self.config.on_change = self.forget_plan
         self.json: JSONProvider = self.json_provider_class(self)
         self.aborter = self.make_aborter()
         self.extensions: dict[str, Any] = {}
@@ -194,11 +193,17 @@ class Pottle(Scaffold, metaclass=PottleType):
         self._plan = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _HOOK_TABLES and not isinstance(value, (HookTable, WatchedDict, WatchedList)):
+        if name in _HOOK_TABLES and getattr(value, "on_change", None) != self.forget_plan:
             value = _watched(value, self.forget_plan, _HOOK_TABLES[name])
+        elif name == "config":
+            value.on_change = self.forget_plan
         object.__setattr__(self, name, value)
         if name in _PLANNED:
             object.__setattr__(self, "_plan", None)
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        self.forget_plan()
 
     # Made at first use.
 
@@ -333,11 +338,7 @@ class Pottle(Scaffold, metaclass=PottleType):
         **options: Any,
     ) -> None:
         if endpoint is None:
-            if view_func is None:
-                raise SetupError(
-                    f"The rule {rule!r} has neither an endpoint nor a function. Give one of them."
-                )
-            endpoint = str(getattr(view_func, "__name__", type(view_func).__name__))
+            endpoint = endpoint_of(rule, view_func)
         interrupt = options.pop("cancel_on_disconnect", None)
         websocket = options.get("websocket", False)
         methods = _methods_of(rule, options.pop("methods", None), view_func)
@@ -427,8 +428,6 @@ class Pottle(Scaffold, metaclass=PottleType):
                 server_name = None
             elif not self.subdomain_matching:
                 subdomain = self.url_map.default_subdomain or ""
-            if not self.subdomain_matching:
-                server_name = None
             return self.url_map.bind_to_request(request, subdomain, server_name)
         if server_name is None:
             return None
@@ -691,6 +690,11 @@ class Pottle(Scaffold, metaclass=PottleType):
             edge("pottle.testing.utils:make_test_request")(self, path, **kwargs)
         )
 
+    def test_websocket_context(self, path: str, **kwargs: Any) -> AppContext:
+        """A context around a websocket for *path*, made for a test; see `test_request_context`."""
+        make = edge("pottle.testing.utils:make_test_request")
+        return self.websocket_context(make(self, path, websocket=True, **kwargs))
+
     # The edge: testing, servers, command line.
 
     def test_client(self, use_cookies: bool = True, **kwargs: Any) -> Any:
@@ -788,11 +792,13 @@ def _name_of(import_name: str) -> str:
 def _methods_of(
     rule: str, methods: Iterable[str] | None, view_func: Callable[..., Any] | None
 ) -> set[str]:
-    chosen: Iterable[str] = methods or getattr(view_func, "methods", None) or ("GET",)
-    if isinstance(methods, str):
+    chosen: Iterable[str] = (
+        getattr(view_func, "methods", None) or ("GET",) if methods is None else methods
+    )
+    if isinstance(chosen, str):
         raise TypeError(
-            f"The methods of {rule!r} are the string {methods!r}. Give a list of strings: "
-            f"methods=[{methods!r}]."
+            f"The methods of {rule!r} are the string {chosen!r}. Give a list of strings: "
+            f"methods=[{chosen!r}]."
         )
     required: Iterable[str] = getattr(view_func, "required_methods", ())
     return {method.upper() for method in (*chosen, *required)}

@@ -7,11 +7,11 @@ Its hooks go into the tables of the application under its (dotted) name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from typing import Any, TypeVar
 
 from .errors import SetupError
-from .scaffold import Scaffold
+from .scaffold import Scaffold, endpoint_of
 from .typing import FilePath
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,7 +68,7 @@ class BlueprintSetupState:
             )
         options.setdefault("subdomain", self.subdomain)
         if endpoint is None:
-            endpoint = _endpoint_of(view_func)
+            endpoint = endpoint_of(rule, view_func)
         defaults: dict[str, Any] | None = options.pop("defaults", None)
         if self.url_defaults or defaults:
             defaults = {**self.url_defaults, **(defaults or {})}
@@ -136,7 +136,7 @@ class Blueprint(Scaffold):
         self.deferred_functions.append(func)
 
     def record_once(self, func: Deferred) -> None:
-        """Call *func* with the `BlueprintSetupState` at the first registration alone."""
+        """Call *func* with the `BlueprintSetupState` at the first registration on each app."""
 
         def first_only(state: BlueprintSetupState) -> None:
             if state.first_registration:
@@ -166,16 +166,6 @@ class Blueprint(Scaffold):
 
         self.record(add)
 
-    def endpoint(self, endpoint: str) -> Callable[[F], F]:
-        def decorator(func: F) -> F:
-            def add(state: BlueprintSetupState) -> None:
-                state.app.view_functions[f"{state.full_name}.{endpoint}"] = func
-
-            self.record(add)
-            return func
-
-        return decorator
-
     def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
         """Nest *blueprint* in this one; *options* as for `Pottle.register_blueprint`."""
         if blueprint is self:
@@ -193,7 +183,8 @@ class Blueprint(Scaffold):
 
     def register(self, app: Any, options: dict[str, Any]) -> None:
         """Do on *app* all that was recorded. Called by `register_blueprint`."""
-        state = self.make_setup_state(app, options, first_registration=not self._registered)
+        first = not any(known is self for known in app.blueprints.values())
+        state = self.make_setup_state(app, options, first_registration=first)
         name = state.full_name
         if name in app.blueprints:
             same = "this" if app.blueprints[name] is self else "another"
@@ -225,8 +216,7 @@ class Blueprint(Scaffold):
             target = app.error_handler_spec[name if key is None else f"{name}.{key}"]
             for code, handlers in by_code.items():
                 target[code].update(handlers)
-        for endpoint, function in self.view_functions.items():
-            app.view_functions[f"{name}.{endpoint}"] = function
+        app.view_functions.update(self.view_functions)
 
     def _merge_commands(self, app: Any, name: str, options: dict[str, Any]) -> None:
         if self._cli is None or not self._cli.commands:
@@ -360,11 +350,3 @@ class Blueprint(Scaffold):
     def add_app_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
         """As `Pottle.add_template_global`."""
         self._template_thing("template_global", name)(f)
-
-
-def _endpoint_of(view_func: Callable[..., Any] | None) -> str:
-    while isinstance(view_func, partial):
-        view_func = view_func.func
-    if view_func is None:
-        raise SetupError("A rule without a function needs an endpoint: add_url_rule(rule, 'name').")
-    return view_func.__name__

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -44,6 +44,10 @@ class WatchedList(list[T]):
         super().__init__(items)
         self.on_change = on_change
 
+    def __reduce__(self) -> Any:
+        """A copy is a plain list: nobody is to hear of its edits."""
+        return list, (), None, iter(self)
+
 
 class WatchedDict(dict[K, V]):
     """A dictionary that calls ``on_change`` after each edit."""
@@ -51,6 +55,10 @@ class WatchedDict(dict[K, V]):
     def __init__(self, on_change: Callable[[], None]) -> None:
         super().__init__()
         self.on_change = on_change
+
+    def __reduce__(self) -> Any:
+        """A copy is a plain dictionary: nobody is to hear of its edits."""
+        return dict, (), None, None, iter(self.items())
 
 
 class HookTable(WatchedDict[K, list[V]]):
@@ -64,6 +72,15 @@ class HookTable(WatchedDict[K, list[V]]):
     def __setitem__(self, key: K, value: list[V]) -> None:
         dict[K, list[V]].__setitem__(self, key, WatchedList(self.on_change, value))
         self.on_change()
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        tables: dict[Any, Any] = dict(*args, **kwargs)
+        for key, hooks in tables.items():
+            self[key] = hooks
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[misc, override]  # `|` gives a plain dict
+        self.update(other)
+        return self
 
     def setdefault(self, key: K, default: Any = ()) -> list[V]:
         hooks = self[key]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -112,7 +113,7 @@ class Scaffold:
         if self._static_url_path is not None:
             return self._static_url_path
         if self.static_folder is not None:
-            return f"/{Path(self.static_folder).name}".rstrip("/")
+            return f"/{os.path.basename(self.static_folder)}".rstrip("/")  # noqa: PTH119 - '' for '…/'
         return None
 
     @static_url_path.setter
@@ -272,7 +273,10 @@ class Scaffold:
         self.add_url_rule(rule, endpoint, view_func, methods={"GET"}, websocket=True, **options)
 
     def endpoint(self, endpoint: str) -> Callable[[F], F]:
-        """Decorate the view of an *endpoint* whose rule is added elsewhere."""
+        """Decorate the view of an *endpoint* whose rule is added elsewhere.
+
+        It is the whole endpoint, on a blueprint too: ``"shop.basket"`` for a rule of blueprint shop.
+        """
 
         def decorator(func: F) -> F:
             self._check_setup()
@@ -340,6 +344,18 @@ class Scaffold:
         self._check_setup()
         cls, code = _class_and_code(code_or_exception)
         self.error_handler_spec[None][code][cls] = f
+
+
+def endpoint_of(rule: str, view_func: Callable[..., Any] | None) -> str:
+    """The endpoint that *view_func* gives its rule: its name, or that of its class."""
+    while isinstance(view_func, partial):
+        view_func = view_func.func
+    if view_func is None:
+        raise SetupError(
+            f"The rule {rule!r} has neither an endpoint nor a function. Give one of them: "
+            "add_url_rule(rule, 'endpoint', view_func)."
+        )
+    return str(getattr(view_func, "__name__", type(view_func).__name__))
 
 
 def _handlers_by_code() -> dict[int | None, dict[type[Exception], Callable[..., Any]]]:

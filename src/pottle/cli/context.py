@@ -58,7 +58,9 @@ class AppRunner:
         """Await *result* in the context if it can be awaited; else it is the result already."""
         if not inspect.isawaitable(result):
             return result
-        return self._loop.run(_awaited(result), context=self._context)
+        # A context that we are in cannot be entered once more: a copy shares what is in it.
+        nested = _inside.get(None) is self
+        return self._loop.run(_awaited(result), context=copy_context() if nested else self._context)
 
 
 _inside: ContextVar[AppRunner] = ContextVar("pottle.cli.runner")

@@ -76,7 +76,9 @@ async def dispatch(app: Any, context: AppContext) -> Any:
     connection = context.connection
     assert connection is not None
     if connection.routing_exception is not None:
-        await app.ensure_async(app.raise_routing_exception)(connection)
+        raising = app.raise_routing_exception(connection)
+        if raising is not None:  # a coroutine: the override point may be either
+            await raising
     route = context.route
     if route.options:
         return await app.make_default_options_response(context)

@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from werkzeug.sansio.utils import get_host
 
 from ..json.provider import JSONProvider
-from ..routing import Problem, Tree
+from ..routing import Missing, Problem, Tree
 from ..sessions import SecureCookieSessionInterface
 from ..typing import Scope
 from ..utils import find_header, is_async
@@ -88,6 +88,8 @@ class Plan:
         self.response_timeout: float | None = config["RESPONSE_TIMEOUT"]
         self.trusted_hosts: list[str] | None = config["TRUSTED_HOSTS"]
         self.interrupt: bool = config["CANCEL_ON_DISCONNECT"]
+        #: The domain that rules are matched in where the host is no part of routing.
+        self.domain: str = app.url_map.default_subdomain or ""
         self.by_host: bool = app.url_map.host_matching or app.subdomain_matching
         self.session_is_lazy: bool = (
             _class_of(app.session_interface).open_session
@@ -192,7 +194,9 @@ class Plan:
         if not self.own_adapter:
             return self._find_by_adapter(scope, kind, method)
         path = app_path(scope)
-        domain = ""
+        if path is None:
+            return self.unmatched(kind), {}, Missing()
+        domain = self.domain
         if self.trusted_hosts is not None or self.by_host:
             try:
                 domain = self._domain(scope)
@@ -205,7 +209,7 @@ class Plan:
         endpoint = self.endpoint(rule, kind, method)
         if values or self.by_host or self.trusted_hosts is not None or scope.get("root_path"):
             return endpoint, values, None
-        if kind is HTTP and path == rule.rule and not rule.redirect_to:
+        if kind is HTTP and path == rule.rule and rule.methods is not None:
             # PERF: the next request for this path does not come here at all. There are as many
             # entries as there are rules without variables, times methods.
             self.static[method, path] = endpoint
@@ -231,17 +235,12 @@ class Plan:
         host = get_host(
             scope.get("scheme", "http"), header, server_address(scope), self.trusted_hosts
         )
-        if app.url_map.host_matching:
-            return host
-        if not app.subdomain_matching:
-            return ""
-        server_name = (app.config["SERVER_NAME"] or "").partition(":")[0].lower()
-        name = host.partition(":")[0].lower()
-        if name == server_name:
-            return app.url_map.default_subdomain  # type: ignore[no-any-return]  # app is untyped here
-        if server_name and name.endswith("." + server_name):
-            return name[: -len(server_name) - 1]
-        return "<invalid>"
+        if not self.by_host:
+            return self.domain
+        domain: str = app.url_map.domain_of(
+            scope.get("scheme", "http"), host, app.config["SERVER_NAME"]
+        )
+        return domain
 
     def route(self, context: Any) -> None:
         """Route the request or websocket of a context that was made by hand."""

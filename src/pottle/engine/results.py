@@ -10,8 +10,7 @@ generator, (async) iterable     streamed
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping
-from http import HTTPStatus
+from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping
 from typing import Any, cast
 
 from werkzeug.datastructures import Headers
@@ -35,19 +34,36 @@ def make_response(app: Any, result: Any, context: AppContext | None) -> Response
         value, status, headers = _unpack(result, context)  # pyright: ignore[reportUnknownArgumentType]  # what a user returned
     response = _from_value(app, value, context)
     if status is not None:
-        if isinstance(status, (str, bytes)):
-            response.status = status if isinstance(status, str) else status.decode()
-        else:
-            response.status_code = int(status)
-    if headers:
-        response.headers.update(Headers(headers))
+        _set_status(response, status, context)
+    if headers is not None:
+        _set_headers(response, headers, context)
     return response
+
+
+def _set_status(response: Response, status: Any, context: AppContext | None) -> None:
+    try:
+        response.status = status.decode("latin-1") if isinstance(status, bytes) else status
+    except (AttributeError, ValueError):  # what werkzeug makes of other types, and of ""
+        response.status_code = 0
+    if not 100 <= response.status_code <= 999:  # RFC 9110 section 15
+        raise ResultError(
+            f"{_view_name(context)} returned the status {status!r}. A status is a number such as "
+            "201, http.HTTPStatus.CREATED or a line such as '201 CREATED'."
+        )
+
+
+def _set_headers(response: Response, headers: Any, context: AppContext | None) -> None:
+    try:
+        response.headers.update(Headers(headers))
+    except (TypeError, ValueError) as error:
+        raise ResultError(
+            f"{_view_name(context)} returned the headers {headers!r}, which cannot be used "
+            f"({error}). Headers are a mapping, or a list of pairs of strings."
+        ) from error
 
 
 def _from_value(app: Any, value: Any, context: AppContext | None) -> Response:
     cls: type[Response] = app.response_class
-    if isinstance(value, Response):
-        return value
     if isinstance(value, HTTPException):
         return cls.force_type(value.get_response())
     if isinstance(value, SansIOResponse):
@@ -83,10 +99,16 @@ def _explain(value: Any, context: AppContext | None) -> str:
             f"{who} returned None. Return an answer from every path through it: a missing "
             "`return` is the usual cause; for an empty answer return ('', 204)."
         )
-    if isinstance(value, HTTPStatus | int):
+    if isinstance(value, int) and 100 <= value <= 599:
         return (
-            f"{who} returned the number {value}. For an answer with that status return "
-            f"('', {int(value)}), or raise it by abort({int(value)})."
+            f"{who} returned the number {value:d}. For an answer with that status return "
+            f"('', {value:d}), or raise it by abort({value:d})."
+        )
+    if isinstance(value, Coroutine):
+        value.close()
+        return (
+            f"{who} returned a coroutine that was not awaited. Write `return await ...` where it "
+            "is made."
         )
     return (
         f"{who} returned an object of type {type(value).__name__}, which is no answer. Return str, "
@@ -98,4 +120,4 @@ def _explain(value: Any, context: AppContext | None) -> str:
 def _view_name(context: AppContext | None) -> str:
     route = None if context is None else context.route
     name = None if route is None else route.name
-    return "make_response() was given what a view" if name is None else f"The view for {name!r}"
+    return "A view, hook or error handler" if name is None else f"The view for {name!r}"

@@ -5,7 +5,6 @@ https://asgi.readthedocs.io/en/latest/specs/ (HTTP and WebSocket 2.5, Lifespan 2
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -257,10 +256,10 @@ async def lifespan(app: Any, scope: Scope, receive: Receive, send: Send) -> None
             continue
         try:
             await (app.startup() if phase == "lifespan.startup" else app.shutdown())
-        except (Exception, asyncio.CancelledError) as error:
+        except Exception as error:
             app.logger.error("The application failed at %s.", phase, exc_info=error)
             await send({"type": f"{phase}.failed", "message": f"{type(error).__name__}: {error}"})
-        else:
-            await send({"type": f"{phase}.complete"})
+            return
+        await send({"type": f"{phase}.complete"})
         if phase == "lifespan.shutdown":
             return

@@ -5,6 +5,7 @@ No request is made here; the clients of a `TestApp` get the state of its lifespa
 
 from __future__ import annotations
 
+import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -111,7 +112,7 @@ class _Lifespan(TestConnection):
                 raise TimeoutError(f"The application did not finish its {step} in {timeout:g} s.")
             if step in self._performed:
                 return
-            await self._until(lambda: self._has_ended, timeout)
+            await asyncio.sleep(0)  # the application may be about to raise what it failed with
             if self._problem is not None:
                 raise LifespanError(f"Error during {step}: {self._problem}") from self._failure
             self._raise_failure()

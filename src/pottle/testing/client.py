@@ -501,6 +501,7 @@ class PottleClient:
         )
 
     def _connection(self, connection_class: type[C], scope: Scope) -> C:
+        self._release_context()  # the new request must not find the one before around it
         connection = connection_class(self.app, scope)
         if (jar := self.cookie_jar) is not None:
             host, path = _host_of(scope), scope["raw_path"].decode("ascii")

@@ -236,6 +236,8 @@ class TestConnection(ABC):
             self._left = True
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=self.timeout)
+            if self._task.done() and not self._task.cancelled():
+                self._task.exception()  # seen: asyncio must not report it as never retrieved
 
 
 class TestHTTPConnection(TestConnection):

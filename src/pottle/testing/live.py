@@ -120,6 +120,7 @@ class LiveServer:
 
         config = uvicorn.Config(
             self._watched_app,
+            interface="asgi3",
             lifespan="on",
             # The older implementation warns, and in a test a warning may be an error.
             ws="websockets-sansio" if "websockets-sansio" in WS_PROTOCOLS else "auto",
@@ -133,8 +134,9 @@ class LiveServer:
         try:
             asyncio.run(self._serve(listener))
         except BaseException as error:
-            # The boundary of the thread: whoever started or stops the server raises it.
-            self._error = error
+            # The boundary of the thread: whoever started or stops the server raises it. The server
+            # exits by SystemExit when the application has failed, which says less than its error.
+            self._error = self._error or error
         finally:
             listener.close()
             self._settled.set()

@@ -43,15 +43,15 @@ def fact(compute: Callable[[Any], Any]) -> Any:
     return LazyFact(compute)
 
 
-def app_path(scope: Scope) -> str:
-    """The path below the mount point; a path that is not below it is one that matches no rule."""
+def app_path(scope: Scope) -> str | None:
+    """The path below the mount point; None if it is not below it, so that no rule can match."""
     path: str = scope["path"]
     root: str = scope.get("root_path") or ""
     root = root.rstrip("/")
     if root:
         if path == root:
             return "/"
-        return path[len(root) :] if path.startswith(root + "/") else " "
+        return path[len(root) :] if path.startswith(root + "/") else None
     return path
 
 
@@ -88,7 +88,7 @@ class BaseRequestWebsocket(SansIORequest):
     else:
         method = fact(lambda self: self.scope["method"])
         scheme = fact(lambda self: self.scope.get("scheme", "http"))
-        path = fact(lambda self: app_path(self.scope))
+        path = fact(lambda self: app_path(self.scope) or self.scope["path"])
         root_path = fact(lambda self: (self.scope.get("root_path") or "").rstrip("/"))
         query_string = fact(lambda self: self.scope.get("query_string", b""))
         headers = fact(lambda self: decode_headers(self.scope["headers"]))

@@ -37,10 +37,11 @@ class Body:
         "_complete",
         "_data",
         "_done",
+        "_pieces",
+        "_reading",
         "_received",
         "_source",
         "_streamed",
-        "_whole",
         "expected_content_length",
         "max_content_length",
         "timeout",
@@ -61,18 +62,23 @@ class Body:
         self._received = 0
         self._complete = source is None
         self._streamed = False
-        self._whole = False
+        self._reading = False
+        self._pieces: list[bytes] = []
         self._done: asyncio.Event | None = None
         self._data: bytes | None = None if source is not None else b""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._data is not None:
-            if data := self._within_limit(self._data):
+        if self._reading or self._data is not None:
+            if data := await self.read():
                 yield data
             return
+        self._check()
         if self._complete and self._received:
             raise _consumed()
         self._streamed = True
+        pieces, self._pieces = self._pieces, []
+        for piece in pieces:  # of a `read` that was given up
+            yield piece
         while not self._complete:
             if chunk := await self._pull():
                 yield chunk
@@ -80,44 +86,43 @@ class Body:
     def __await__(self) -> Generator[Any, None, bytes]:
         return self.read().__await__()
 
-    async def read(self) -> bytes:
-        """The whole body. Raises `BodyConsumedError` if part of it was streamed before."""
-        while self._whole:  # another task is reading it
+    @property
+    def is_kept(self) -> bool:
+        """Whether the whole body was read and is still there."""
+        return self._data is not None
+
+    async def read(self, most: int | None = None) -> bytes:
+        """The whole body, which stays for the next call; more than *most* bytes are a 413, too.
+
+        May be given up and called again. Raises `BodyConsumedError` if part of the body was
+        streamed before.
+        """
+        while self._reading:  # another task is
             if self._done is None:
                 self._done = asyncio.Event()
             await self._done.wait()
-        data = self._data
-        if data is not None:
-            return self._within_limit(data)
-        if self._streamed and (self._received or not self._complete):
-            raise _consumed()
-        self._whole = True
-        try:
-            data = self._data = await self._read()
-        finally:
-            self._whole = False
-            if self._done is not None:
-                self._done.set()
-                self._done = None
-        return data
-
-    async def _read(self) -> bytes:
-        if self._complete:
-            return b""
-        data = await self._pull()
-        if not self._complete:
-            pieces = [data]
-            while not self._complete:
-                pieces.append(await self._pull())
-            data = b"".join(pieces)
-        return data
+        self._check(most)
+        if self._data is None:
+            if self._streamed and (self._received or not self._complete):
+                raise _consumed()
+            self._reading = True
+            try:
+                while not self._complete:
+                    self._pieces.append(await self._pull())
+                    if most is not None and self._received > most:
+                        raise too_large(most)
+            finally:
+                self._reading = False
+                if self._done is not None:
+                    self._done.set()
+                    self._done = None
+            self._data = b"".join(self._pieces)
+            self._pieces = []
+        return self._data
 
     async def _pull(self) -> bytes:
         source = self._source
         assert source is not None
-        limit = self.max_content_length
-        if limit is not None and (self.expected_content_length or 0) > limit:
-            raise too_large(limit)
         try:
             event = await source.receive(self.timeout)
         except TimeoutError:
@@ -128,21 +133,29 @@ class Body:
             raise ClientDisconnected("The client left before the end of the request body.")
         chunk: bytes = event.get("body", b"")
         self._received += len(chunk)
-        if limit is not None and self._received > limit:
-            raise too_large(limit)
         if not event.get("more_body", False):
             self._complete = True
+        limit = self.max_content_length
+        if limit is not None and self._received > limit:
+            # What is over is not kept, so the whole cannot be had any more.
+            self._streamed = True
+            self._pieces = []
+            raise too_large(limit)
         return chunk
 
-    def _within_limit(self, data: bytes) -> bytes:
+    def _check(self, most: int | None = None) -> None:
+        """Raise the 413 for what has arrived or was announced, if it is too much."""
+        size = max(self._received, self.expected_content_length or 0)
         limit = self.max_content_length
-        if limit is not None and len(data) > limit:
+        if limit is not None and size > limit:
             raise too_large(limit)
-        return data
+        if most is not None and size > most:
+            raise too_large(most)
 
     def set_result(self, data: bytes) -> None:
         """Make *data* the whole body, as test contexts do."""
         self._source = None
+        self._received = len(data)
         self._complete = True
         self._streamed = False
         self._data = data

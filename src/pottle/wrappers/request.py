@@ -21,7 +21,9 @@ from ..typing import Scope
 from .base import BaseRequestWebsocket, fact
 from .body import Body, Source
 
-FORM_TYPES = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
+MULTIPART = "multipart/form-data"
+URLENCODED = "application/x-www-form-urlencoded"
+FORM_TYPES = frozenset({MULTIPART, URLENCODED})
 PUSHED_HEADERS = frozenset(
     {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 )
@@ -151,7 +153,7 @@ class Request(BaseRequestWebsocket):
 
     @property
     async def data(self) -> bytes:
-        """The whole body as bytes; empty where it was parsed as a form."""
+        """The whole body as bytes, after a form in it was parsed; see `get_data`."""
         return await self.get_data(as_text=False, parse_form_data=True)
 
     @overload
@@ -172,13 +174,14 @@ class Request(BaseRequestWebsocket):
         """The whole body.
 
         With `cache` false it is not kept and a second call finds nothing; `as_text` decodes it as
-        UTF-8, bytes that are none replaced; with `parse_form_data` a form is parsed first and
-        what is left, nothing, is returned.
+        UTF-8, bytes that are none replaced; with `parse_form_data` a form is parsed first. Of a
+        multipart form nothing is left then; an urlencoded one is still there, as in Quart.
 
         Raises `RequestEntityTooLarge` (413), `RequestTimeout` (408), `ClientDisconnected`.
         """
         if parse_form_data and self.mimetype in FORM_TYPES:
             await self._load_form()
+        if self._form is not None and self.mimetype == MULTIPART and not self.body.is_kept:
             return "" if as_text else b""
         data = await self.body.read()
         if not cache:
@@ -278,6 +281,9 @@ class Request(BaseRequestWebsocket):
         if self._form_error is not None:
             raise self._form_error
         try:
+            if self.mimetype == URLENCODED:
+                # It stays, so that a signature over the raw body can still be checked.
+                await self.body.read(self.max_form_memory_size)
             self._form, self.opened_files = await self.make_form_data_parser().parse(
                 self.body, self.mimetype, self.content_length, self.mimetype_params
             )

@@ -10,6 +10,7 @@ Messages are pulled: one that nobody receives stays with the server, and so does
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
 from typing import Any, cast
@@ -47,6 +48,7 @@ class Websocket(BaseRequestWebsocket):
     _inbox: Source
     _send: Send
     _greeted: bool = False
+    _greeting: asyncio.Lock = fact(lambda self: asyncio.Lock())
 
     method = "GET"
     scheme: str = fact(lambda self: self.scope.get("scheme", "ws"))
@@ -83,11 +85,12 @@ class Websocket(BaseRequestWebsocket):
         Accepting twice is no error; the second call does nothing. Raises `WebsocketStateError` once
         the websocket is closed and `WebsocketDisconnect` when the client has left meanwhile.
         """
-        if self.state is State.OPEN:
+        if self.state is State.CONNECTING:
+            await self.greet()
+        if self.state is State.OPEN:  # perhaps just now, by another task
             return
         if self.state is not State.CONNECTING:
-            raise self._wrong_state("accept")
-        await self.greet()
+            raise self._not_open("accept")
         message: Event = {
             "type": "websocket.accept",
             "subprotocol": subprotocol,
@@ -177,19 +180,19 @@ class Websocket(BaseRequestWebsocket):
 
     async def greet(self) -> None:
         """Take the server's opening event, which has to come before any answer of ours."""
-        if not self._greeted:
-            self._greeted = True
-            event = await self._inbox.receive()
-            if event["type"] != "websocket.connect":
-                raise self._left(event)
+        if self._greeted:
+            return
+        async with self._greeting:  # one task may be about to send and another to receive
+            if not self._greeted:
+                event = await self._inbox.receive()
+                self._greeted = True
+                if event["type"] != "websocket.connect":
+                    raise self._left(event)
 
     async def _open_for(self, action: str) -> None:
-        if self.state is State.CONNECTING:
-            await self.accept()
-        elif self.state is State.GONE:
-            raise WebsocketDisconnect(self.close_code or 1006, self.close_reason)
-        else:
-            raise self._wrong_state(action)
+        if self.state is not State.CONNECTING:
+            raise self._not_open(action)
+        await self.accept()
 
     async def _transmit(self, message: Event) -> None:
         try:
@@ -203,6 +206,11 @@ class Websocket(BaseRequestWebsocket):
             self.close_code = event.get("code") or 1005
             self.close_reason = event.get("reason") or ""
         return WebsocketDisconnect(self.close_code or 1005, self.close_reason)
+
+    def _not_open(self, action: str) -> WebsocketDisconnect | WebsocketStateError:
+        if self.state is State.GONE:
+            return WebsocketDisconnect(self.close_code or 1006, self.close_reason)
+        return self._wrong_state(action)
 
     def _wrong_state(self, action: str) -> WebsocketStateError:
         return WebsocketStateError(
