@@ -22,7 +22,7 @@ import pytest
 from pottle import Pottle, active, signals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))  # for `import dashboard`
 
@@ -45,6 +45,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("full_lane"):
         Pottle.bare_lane = False
+    config.pluginmanager.register(kept, "longer lives")
+
+
+class LongerLives:
+    """What fixtures have opened that live longer than a test.
+
+    A plugin of its own: the hooks in this file do not hear of fixtures of the session.
+    """
+
+    def __init__(self) -> None:
+        self.sockets: set[int] = set()
+        self.children: set[int] = set()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        if fixturedef.scope == "function":
+            return (yield)
+        sockets, children = _sockets(), _children()
+        try:
+            return (yield)
+        finally:
+            self.sockets |= _sockets() - sockets
+            self.children |= _children() - children
+
+
+kept = LongerLives()
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +78,8 @@ def _nothing_stays_open() -> Iterator[None]:
     """Sockets and child processes; the fixtures of the test are gone when this looks."""
     sockets, children = _sockets(), _children()
     yield
+    sockets |= kept.sockets
+    children |= kept.children
     if _sockets() - sockets:
         gc.collect()
     left = [
@@ -92,7 +120,7 @@ async def _tasks_end() -> AsyncIterator[None]:
     pending: set[asyncio.Task[Any]] = set()
     for _ in range(TURNS):
         await asyncio.sleep(0)
-        pending = asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]  # there is one
+        pending = asyncio.all_tasks() - {asyncio.current_task()}
         if not pending:
             return
     told = "\n".join(f"  {_where(task)}" for task in pending)

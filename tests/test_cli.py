@@ -534,7 +534,7 @@ def test_shell(shop: Path) -> None:
         "import asyncio",
         "await asyncio.sleep(0, current_app.name)",
         "queue = asyncio.Queue()",
-        "task = asyncio.ensure_future(queue.get())",
+        "task = asyncio.create_task(queue.get())",
         "queue.put_nowait('from a task')",
         "await task",
     )

@@ -7,7 +7,7 @@ Its hooks go into the tables of the application under its (dotted) name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import reduce, update_wrapper
 from typing import Any, TypeVar
 
 from .errors import SetupError
@@ -36,10 +36,8 @@ class BlueprintSetupState:
         self.blueprint = blueprint
         self.options = options
         self.first_registration = first_registration
-        subdomain = options.get("subdomain")
-        self.subdomain: str | None = blueprint.subdomain if subdomain is None else subdomain
-        prefix = options.get("url_prefix")
-        self.url_prefix: str | None = blueprint.url_prefix if prefix is None else prefix
+        self.subdomain = _chosen("subdomain", options, blueprint)
+        self.url_prefix = _chosen("url_prefix", options, blueprint)
         self.name: str = options.get("name", blueprint.name)
         self.name_prefix: str = options.get("name_prefix", "")
         self.url_defaults: dict[str, Any] = {
@@ -61,11 +59,7 @@ class BlueprintSetupState:
     ) -> None:
         """Add a rule to the application, with prefix, subdomain and defaults of the blueprint."""
         if self.url_prefix is not None:
-            rule = (
-                "/".join((self.url_prefix.rstrip("/"), rule.lstrip("/")))
-                if rule
-                else (self.url_prefix)
-            )
+            rule = _join(self.url_prefix, rule) if rule else self.url_prefix
         options.setdefault("subdomain", self.subdomain)
         if endpoint is None:
             endpoint = endpoint_of(rule, view_func)
@@ -233,11 +227,10 @@ class Blueprint(Scaffold):
     ) -> dict[str, Any]:
         """The options of a nested registration: prefixes and subdomains are put together."""
         options = dict(options)
-        prefixes = (state.url_prefix, options.get("url_prefix", blueprint.url_prefix))
-        parts = [prefix.strip("/") for prefix in prefixes if prefix and prefix.strip("/")]
-        if any(prefix is not None for prefix in prefixes):
-            options["url_prefix"] = "/" + "/".join(parts) if parts else "/"
-        own = options.get("subdomain", blueprint.subdomain)
+        prefixes = (state.url_prefix, _chosen("url_prefix", options, blueprint))
+        parts = [prefix for prefix in prefixes if prefix is not None]
+        options["url_prefix"] = reduce(_join, parts) if parts else None
+        own = _chosen("subdomain", options, blueprint)
         subdomains = [name for name in (own, state.subdomain) if name]
         if subdomains:
             options["subdomain"] = ".".join(subdomains)
@@ -350,3 +343,13 @@ class Blueprint(Scaffold):
     def add_app_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
         """As `Pottle.add_template_global`."""
         self._template_thing("template_global", name)(f)
+
+
+def _chosen(name: str, options: dict[str, Any], blueprint: Blueprint) -> str | None:
+    """What a registration gives, or else what the blueprint was made with."""
+    value: str | None = options.get(name)
+    return getattr(blueprint, name) if value is None else value
+
+
+def _join(prefix: str, path: str) -> str:
+    return f"{prefix.rstrip('/')}/{path.lstrip('/')}"

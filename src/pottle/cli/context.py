@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pottle.app import Pottle
 
 T = TypeVar("T")
-F = TypeVar("F", bound="Callable[..., Any]")
 
 
 class AppRunner:
@@ -70,7 +69,7 @@ async def _awaited(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 
-def with_appcontext(func: F | None = None) -> Any:
+def with_appcontext(func: Callable[..., Any] | None = None) -> Any:
     """Decorate a click callback, which may be a coroutine function, to run in the app's context.
 
     `app.cli.command()` does so by itself; this is for commands made with click alone. A command

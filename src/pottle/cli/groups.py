@@ -32,8 +32,12 @@ class AppGroup(click.Group):
         wanted = kwargs.pop("with_appcontext", True)
         if args and callable(args[0]):
             return self.command(*args[1:], with_appcontext=wanted, **kwargs)(args[0])
-        make = super().command(*args, **kwargs)
-        return lambda func: make(with_appcontext(func) if wanted else func)
+        make: Callable[..., click.Command] = super().command(*args, **kwargs)
+
+        def decorate(func: Callable[..., Any]) -> click.Command:
+            return make(with_appcontext(func) if wanted else func)
+
+        return decorate
 
     def group(self, *args: Any, **kwargs: Any) -> Any:
         """As `click.Group.group`, with groups of this class."""
@@ -68,7 +72,8 @@ class PottleGroup(AppGroup):
         params = [*(extra.pop("params", None) or ()), env_file_option, app_option, debug_option]
         if add_version_option:
             params.append(version_option)
-        settings = {"auto_envvar_prefix": "POTTLE", **(extra.pop("context_settings", None) or {})}
+        settings: dict[str, Any] = extra.pop("context_settings", None) or {}
+        settings.setdefault("auto_envvar_prefix", "POTTLE")
         super().__init__(params=params, context_settings=settings, **extra)
         self.create_app = create_app
         self.load_dotenv = load_dotenv

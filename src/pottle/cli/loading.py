@@ -23,7 +23,7 @@ from pottle.app import Pottle
 from pottle.servers.runner import LOADED_BY_COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from types import ModuleType
 
 #: Files that are looked at, in this order, if no application was named.
@@ -210,7 +210,7 @@ def _apps_in(module: ModuleType) -> dict[str, Pottle]:
 
 
 @contextmanager
-def _loading() -> Iterator[None]:
+def _loading() -> Generator[None]:
     """Say so in the environment, so that `app.run()` at module level does not serve."""
     before = os.environ.get(LOADED_BY_COMMAND)
     os.environ[LOADED_BY_COMMAND] = "true"

@@ -15,11 +15,11 @@ from pottle.helpers import get_debug_flag
 from pottle.servers import ServerError, Settings, reloader, runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 
 @contextmanager
-def server_errors() -> Iterator[None]:
+def server_errors() -> Generator[None]:
     """Turn what a server refuses into one line for the terminal."""
     try:
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import code
+import inspect
 import os
 import platform
 import sys
@@ -35,9 +36,17 @@ class AwaitingConsole(code.InteractiveConsole):
 
     def runcode(self, code: CodeType) -> None:
         """Run one statement; what it raises is shown, except for a request to leave."""
+        # A function gives its coroutine back if there is an `await` in the code.
+        statement = FunctionType(code, self._names)
+
+        async def run() -> None:
+            # In the loop even without an `await`: for `asyncio.create_task()`, say.
+            result = statement()
+            if inspect.iscoroutine(result):
+                await result
+
         try:
-            # A function gives its coroutine back if there is an `await` in the code.
-            self._runner.call(FunctionType(code, self._names))
+            self._runner.finish(run())
         except SystemExit:
             raise
         except BaseException as error:  # the console lives on, after Ctrl+C as well

@@ -6,7 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any, cast
 
-from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn import asyncio as hypercorn_asyncio
 from hypercorn.config import Config
 
 from pottle.servers.logs import access_logger
@@ -40,5 +40,6 @@ async def serve(
         config.access_log_format = '%(h)s - "%(m)s %(Uq)s HTTP/%(H)s" %(s)s'
     config.graceful_timeout = grace + 2 * LAST_WAIT  # where it works, ours is to come first
     # No websocket pings: their task outlives the connection and holds the exit up (0.18).
-    app = cast(Any, serving)  # Hypercorn spells the types of ASGI messages in its own classes
-    await hypercorn_serve(app, config, shutdown_trigger=shutdown.requested.wait, mode="asgi")
+    # Hypercorn spells the types of ASGI messages in its own classes.
+    run: Any = cast(Any, hypercorn_asyncio).serve
+    await run(serving, config, shutdown_trigger=shutdown.requested.wait, mode="asgi")

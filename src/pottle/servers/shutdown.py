@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Generator
 
     from pottle.app import Pottle
     from pottle.typing import ASGIApp, Event, Receive, Scope, Send
@@ -55,7 +55,7 @@ class Shutdown:
 
 
 @contextlib.contextmanager
-def signals_handled(shutdown: Shutdown) -> Iterator[None]:
+def signals_handled(shutdown: Shutdown) -> Generator[None]:
     """Let the signals of this process ask for *shutdown*; nothing outside of the main thread.
 
     The handlers that stood there before are put back at the end.

@@ -12,7 +12,7 @@ from pottle.servers.logs import access_logger
 from pottle.servers.settings import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from pottle.servers.settings import Settings
     from pottle.servers.shutdown import Serving, Shutdown
@@ -26,7 +26,7 @@ class _Server(uvicorn.Server):
     """A uvicorn that leaves signals to us: its own handling ends the process by the signal."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         yield
 
 

@@ -97,7 +97,10 @@ class Websocket(BaseRequestWebsocket):
             "headers": encode_headers(Headers(headers)),
         }
         self.state = State.OPEN
-        await self._transmit(message)
+        try:
+            await self._send(message)
+        except OSError as error:
+            raise _broken(error) from error
 
     async def receive(self) -> str | bytes:
         """The next message: text as `str`, binary as `bytes`.
@@ -121,7 +124,7 @@ class Websocket(BaseRequestWebsocket):
         """Send *data* as one message: `str` as text, `bytes` as binary.
 
         Accepts first if needed. Raises `WebsocketDisconnect` when the peer is gone, where the
-        server says so.
+        server says so; what it has sent before can still be received, and so can its close code.
         """
         if self.state is not State.OPEN:
             await self._open_for("send")
@@ -132,8 +135,8 @@ class Websocket(BaseRequestWebsocket):
             message["bytes"] = _as_bytes(data)
         try:
             await self._send(message)
-        except OSError as error:  # PERF: `_transmit` would be a call per message
-            raise self._left({"code": 1006, "reason": str(error)}) from error
+        except OSError as error:
+            raise _broken(error) from error
         if websocket_sent.receivers:
             await websocket_sent.send_async(data, _sync_wrapper=_as_async)
 
@@ -159,7 +162,10 @@ class Websocket(BaseRequestWebsocket):
             raise self._wrong_state("close")
         if self.state is State.GONE:
             return
-        await self.greet()
+        try:
+            await self.greet()
+        except WebsocketDisconnect:
+            return
         self.state = State.CLOSED
         self.close_code, self.close_reason = code, reason
         try:
@@ -180,7 +186,7 @@ class Websocket(BaseRequestWebsocket):
 
     async def greet(self) -> None:
         """Take the server's opening event, which has to come before any answer of ours."""
-        if self._greeted:
+        if self._greeted or self.state is not State.CONNECTING:
             return
         async with self._greeting:  # one task may be about to send and another to receive
             if not self._greeted:
@@ -193,12 +199,6 @@ class Websocket(BaseRequestWebsocket):
         if self.state is not State.CONNECTING:
             raise self._not_open(action)
         await self.accept()
-
-    async def _transmit(self, message: Event) -> None:
-        try:
-            await self._send(message)
-        except OSError as error:
-            raise self._left({"code": 1006, "reason": str(error)}) from error
 
     def _left(self, event: Event) -> WebsocketDisconnect:
         if self.state is not State.CLOSED:
@@ -256,6 +256,11 @@ class _Callables:
             await self._close(message["code"], message["reason"])
         else:
             await self._send(message.get("text", message.get("bytes")))
+
+
+def _broken(error: OSError) -> WebsocketDisconnect:
+    """What it means that a server raises in `send` (ASGI 2.4): the connection is not there."""
+    return WebsocketDisconnect(1006, str(error))
 
 
 def _as_bytes(data: Any) -> bytes:
