@@ -89,7 +89,7 @@ class Peer:
     @property
     def is_complete(self) -> bool:
         """Whether the last message ends the answer."""
-        return not self.sent[-1].get("more_body", False)
+        return self.sent[-1]["type"].endswith("body") and not self.sent[-1].get("more_body", False)
 
     def header(self, name: str) -> str | None:
         found: dict[bytes, bytes] = dict(self.sent[0]["headers"])

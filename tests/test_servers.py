@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import errno
 import ipaddress
 import os
 import signal
@@ -20,7 +21,17 @@ from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
 
 from pottle import Pottle
-from pottle.servers import ServerError, Settings, reloader, run, run_task, serve, sockets, workers
+from pottle.servers import (
+    ServerError,
+    Settings,
+    reloader,
+    run,
+    run_task,
+    runner,
+    serve,
+    sockets,
+    workers,
+)
 from processes import POTTLE, served
 
 if TYPE_CHECKING:
@@ -210,6 +221,7 @@ def test_http2_can_be_refused(hello: Path, certificate: tuple[str, str], name: s
     with served(*command, "--certfile", cert, "--keyfile", key, cwd=hello) as server:
         with httpx.Client(verify=context, http2=True) as client:
             assert client.get(server.ready().url).text == "https 1.1"
+        assert server.stop() == 0
 
 
 async def test_http3(hello: Path, certificate: tuple[str, str]) -> None:
@@ -222,6 +234,7 @@ async def test_http3(hello: Path, certificate: tuple[str, str]) -> None:
             answer = await client.get(server.url)
         assert f'h3=":{server.port}"' in answer.headers["alt-svc"]
         assert await get_http3(server.port, cert) == b"https 3"
+        assert await asyncio.to_thread(server.stop) == 0
 
 
 async def get_http3(port: int, cafile: str) -> bytes:
@@ -362,6 +375,20 @@ def test_a_worker_serves_until_the_pipe_is_closed() -> None:
     listening.close()
 
 
+async def test_a_worker_that_ends_first_does_not_mind_the_pipe() -> None:
+    import multiprocessing
+
+    ours, theirs = multiprocessing.Pipe()
+    closed = workers._closed(theirs)
+    closed.cancel()
+    ours.close()
+    while any(thread.name == workers.WATCHER for thread in threading.enumerate()):
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0)
+    assert closed.cancelled()
+    theirs.close()
+
+
 # In this process
 
 
@@ -486,6 +513,35 @@ def test_run_in_a_thread(own_loop: bool) -> None:
     assert not thread.is_alive()
     if loop is not None:
         loop.close()
+
+
+async def test_a_server_that_breaks_off() -> None:
+    """Whatever it raises comes out, and the application is shut down."""
+    app, ended = make_app(), []
+
+    @app.after_serving
+    async def after() -> None:
+        ended.append(True)
+
+    settings, listening = sockets.claim(Settings(port=0))
+    assert listening is not None
+    listening.close()
+    with pytest.raises((OSError, ValueError)):
+        await runner.serve_on(app, settings, listening, announce=lambda: None, signals=False)
+    assert ended == [True]
+
+
+def test_without_uvloop(monkeypatch: pytest.MonkeyPatch) -> None:
+    loops = []
+
+    async def look() -> None:
+        loops.append(type(asyncio.get_running_loop()).__module__)
+
+    runner.run_loop(look())
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    runner.run_loop(look())
+    assert loops[0].startswith("uvloop")
+    assert loops[1].startswith("asyncio")
 
 
 def test_run_says_which_arguments_it_does_not_know(
@@ -634,6 +690,11 @@ def test_addresses_that_are_not_there() -> None:
         sockets.bind(Settings(port=70000))
     with pytest.raises(ServerError, match="File descriptor 9999 is no open socket"):
         sockets.bind(Settings(fd=9999))
+
+
+def test_a_port_for_the_administrator_only() -> None:
+    refused = OSError(errno.EACCES, "Permission denied")
+    assert "choose one above 1023" in sockets._why_not("127.0.0.1", 80, refused)
 
 
 def test_every_interface() -> None:

@@ -77,7 +77,8 @@ class AppContext:
     _g: Any = None
     _url_adapter: Any = None
     token: Token[Any] | None = None
-    _is_copy = False
+    #: The context that this one is a copy of.
+    _original: AppContext | None = None
 
     #: The compiled endpoint (`pottle.engine.plan.Endpoint`); None in a bare app context.
     route: Any = None
@@ -169,12 +170,16 @@ class AppContext:
                     "There is no session in this context: sessions belong to a request or a "
                     "websocket. Use app.test_request_context() to have one in a test."
                 )
-            interface = self.app.session_interface
-            load = getattr(interface, "load", None)
-            session = None if load is None else load(self.app, connection)
-            self.made_session = (
-                interface.make_null_session(self.app) if session is None else session
-            )
+            if self._original is not None:
+                # Opened there, where it is saved too.
+                self.made_session = self._original.session
+            else:
+                interface = self.app.session_interface
+                load = getattr(interface, "load", None)
+                session = None if load is None else load(self.app, connection)
+                self.made_session = (
+                    interface.make_null_session(self.app) if session is None else session
+                )
             self.touched = True
         self.made_session.accessed = True
         return self.made_session  # type: ignore[no-any-return]  # the class is the interface's choice
@@ -197,6 +202,8 @@ class AppContext:
 
     def after(self, func: F) -> F:
         """Call *func* with the response before it is sent."""
+        if self._original is not None:
+            return self._original.after(func)
         if self.after_functions is None:
             self.after_functions = []
         self.after_functions.append(func)
@@ -208,16 +215,11 @@ class AppContext:
 
         Leaving the copy tears nothing down: that is for the context it was made from.
         """
-        connection = self.connection
+        _ = self.g, self.connection  # made now, to be shared
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
-        twin._g = self.g
-        twin.made_session = self.made_session
-        twin._url_adapter = self._url_adapter
-        if connection is not None and self.has_request:
-            twin.made_request = connection
         twin.token = None
-        twin._is_copy = True
+        twin._original = self._original or self
         return twin
 
     async def match_request(self) -> None:
@@ -231,7 +233,7 @@ class AppContext:
                 f"{self!r} is the current context already. Push a copy() to have it twice."
             )
         self.token = current.set(self)
-        if self._is_copy:
+        if self._original is not None:
             return
         try:
             await self.announce(appcontext_pushed)
@@ -253,7 +255,7 @@ class AppContext:
         if token is None or current.get(None) is not self:
             raise ContextError(f"{self!r} is not the current context, so it cannot be popped.")
         try:
-            if not self._is_copy:
+            if self._original is None:
                 await self.teardown(exc)
         finally:
             self.token = None

@@ -147,8 +147,9 @@ class Inbox:
         try:
             while self.gone is None and self._may_read_ahead():
                 event = await self._receive()
-                leaving = self._note(event)
-                if not leaving and (self._ahead is None or event.get("body")):
+                if self._note(event) or _says_nothing(event):
+                    continue
+                if self._ahead is None or event.get("body"):
                     self._ahead = event
                     self._tell()
         finally:
@@ -193,6 +194,15 @@ class Inbox:
             return done.value  # type: ignore[no-any-return]  # the value of an untyped generator
         async with asyncio.timeout(timeout):
             return await _Resumed(step, waiting)
+
+
+def _says_nothing(event: Event) -> bool:
+    """Whether *event* is an empty piece of a body that goes on: Hypercorn sends such."""
+    return (
+        event["type"] == "http.request"
+        and not event.get("body")
+        and bool(event.get("more_body", False))
+    )
 
 
 class _Resumed:

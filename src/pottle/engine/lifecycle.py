@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServe
 from werkzeug.routing import RoutingException
 
 from ..ctx import AppContext
-from ..errors import ErrorCollector, ResultError
+from ..errors import ClientDisconnected, ErrorCollector, ResultError
 from ..wrappers import Response
 from .kinds import HTTP
 
@@ -42,6 +42,11 @@ async def full_dispatch(app: Any, context: AppContext) -> Response | None:
             result = await getattr(app, kind.dispatch)(context)
     except Exception as error:
         result = await app.handle_user_exception(context, error)
+    except ClientDisconnected:
+        if kind is not HTTP:
+            # A connection that was accepted has ended, which is what its after hooks are for.
+            await getattr(app, kind.finalize)(context, None)
+        raise
     return await getattr(app, kind.finalize)(context, result)  # type: ignore[no-any-return]  # an override point
 
 
@@ -63,7 +68,7 @@ async def preprocess(context: AppContext) -> Any:
     """The before hooks, outermost first; the first result that is not None ends them."""
     route = context.route
     for preprocessor in route.preprocessors:
-        await preprocessor(route.name, context.view_args)
+        await preprocessor(route.name, context.view_args if route.rule is not None else None)
     for hook in route.before:
         result = await hook()
         if result is not None:
@@ -88,7 +93,7 @@ async def dispatch(app: Any, context: AppContext) -> Any:
             f"There is no view function for the endpoint {route.name!r}. Give its rule one: "
             f"app.add_url_rule(..., view_func=...) or @app.endpoint({route.name!r})."
         )
-    return await route.view(**(context.view_args or {}))
+    return await route.view(**(connection.view_args or {}))
 
 
 async def finalize(app: Any, context: AppContext, result: Any, from_error_handler: bool) -> Any:

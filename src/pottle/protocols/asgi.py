@@ -112,6 +112,10 @@ async def _bare_websocket(exchange: Exchange) -> Response | None:
         result = await exchange.route.view(**exchange.view_args or {})
     except Exception as error:
         return await lifecycle.conclude(exchange.app, exchange, None, error)  # type: ignore[no-any-return]  # an override point
+    except ClientDisconnected:
+        if exchange.touched:
+            await lifecycle.conclude(exchange.app, exchange, None, None)
+        raise
     if result is None and not exchange.touched:
         return None
     return await lifecycle.conclude(exchange.app, exchange, result, None)  # type: ignore[no-any-return]  # an override point

@@ -15,7 +15,6 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 from pottle.servers.logs import access_logger
-from pottle.servers.settings import ServerError
 
 if TYPE_CHECKING:
     from pottle.servers.settings import Settings
@@ -60,8 +59,6 @@ async def serve(
         await server.serve()
     finally:
         stopping.cancel()
-    if not shutdown.requested.is_set():
-        raise ServerError("Granian ended by itself; its log says why.")
 
 
 def _path(path: str | None) -> Path | None:

@@ -53,15 +53,12 @@ def start(
     """Serve in a child process, again after each change, until a signal or a regular end.
 
     Watched are the Python files below the working directory and below *folders*, and *extra_files*.
-    Raises `ServerError` before anything is started if the address is taken, and `SystemExit`
-    with the exit code of a child that was ended by something else.
+    Raises `ServerError` before anything is started if the address is taken.
     """
     settings.check()
     sockets.bind(settings).close()
     sockets.forget(settings)
-    code = _Reloader([Path(name).resolve() for name in extra_files], list(folders)).run()
-    if code:
-        sys.exit(code)
+    _Reloader([Path(name).resolve() for name in extra_files], list(folders)).run()
 
 
 class _Reloader:
@@ -73,10 +70,10 @@ class _Reloader:
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
 
-    def run(self) -> int:
+    def run(self) -> None:
         before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         try:
-            return self._loop()
+            self._loop()
         finally:
             self._stop_child()
             for number, handler in before.items():
@@ -85,7 +82,7 @@ class _Reloader:
     def _on_signal(self, number: int, frame: object) -> None:
         self._stopping.set()
 
-    def _loop(self) -> int:
+    def _loop(self) -> None:
         self._start_child()
         for changed in self._changes():
             if changed:
@@ -94,10 +91,9 @@ class _Reloader:
                 self._start_child()
             elif self._child is not None and (code := self._child.poll()) is not None:
                 if code == 0:
-                    return 0
+                    return
                 self._child = None
                 say(f" * The application ended with exit code {code}. Waiting for a change.")
-        return 0
 
     def _changes(self) -> Iterator[list[str]]:
         """The names of changed files, or nothing now and then, until a signal comes."""

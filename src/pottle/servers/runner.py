@@ -112,9 +112,9 @@ def run_loop(
     if loop is not None:
         loop.set_debug(debug)
         loop.run_until_complete(work)
-        return
-    with asyncio.Runner(debug=debug, loop_factory=_loop_factory()) as runner:
-        runner.run(work)
+    else:
+        with asyncio.Runner(debug=debug, loop_factory=_loop_factory()) as runner:
+            runner.run(work)
 
 
 async def _serve(

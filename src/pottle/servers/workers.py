@@ -41,6 +41,9 @@ DEATHS_WITHIN = 60.0
 #: Seconds beyond the grace period, for the application's own shutdown, before a worker is killed.
 KILL_WAIT = 30.0
 
+#: The name of the thread in which a worker waits for its parent.
+WATCHER = "pottle-parent"
+
 
 @dataclass
 class _Worker:
@@ -188,5 +191,5 @@ def _closed(pipe: Connection) -> asyncio.Future[None]:
             loop.call_soon_threadsafe(finish)
 
     # A thread, because not every event loop can watch a pipe on every system.
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, name=WATCHER, daemon=True).start()
     return closed
