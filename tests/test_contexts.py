@@ -90,14 +90,25 @@ class TestAppContext:
         async with app.app_context():
             assert "x" not in g
 
-    async def test_globals_are_shared_with_those_inside(self):
+    async def test_globals_are_not_shared_with_a_bare_context_inside(self):
         app = make_app()
-        async with app.app_context():
-            g.x = 1
-            async with app.app_context(), app.test_request_context("/3"):
+        for outer in (app.app_context(), app.test_request_context("/3")):
+            async with outer:
+                g.x = 1
+                async with app.app_context():
+                    assert "x" not in g
+                    g.x = 2
                 assert g.x == 1
-                g.y = 2
-            assert g.y == 2
+
+    async def test_globals_are_shared_with_a_request_context_inside(self):
+        app = make_app()
+        for outer in (app.app_context(), app.test_request_context("/4")):
+            async with outer:
+                g.x = 1
+                async with app.test_request_context("/3"):
+                    assert g.x == 1
+                    g.y = 2
+                assert g.y == 2
 
     async def test_globals_are_shared_with_a_request_inside(self):
         app = make_app()

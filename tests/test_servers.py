@@ -597,6 +597,22 @@ def test_failed_start_up(tmp_path: Path, name: str) -> None:
     assert "Running" not in server.text
 
 
+@pytest.mark.parametrize("name", SERVERS)
+def test_failed_shutdown(tmp_path: Path, name: str) -> None:
+    (tmp_path / "failing.py").write_text(
+        "from pottle import Pottle\n"
+        "app = Pottle(__name__)\n"
+        "@app.after_serving\n"
+        "async def disconnect():\n"
+        "    raise RuntimeError('not saved')\n"
+    )
+    command = (*POTTLE, "--app", "failing", "serve", "--server", name, "--port", "0")
+    with served(*command, cwd=tmp_path) as server:
+        assert server.ready().stop() == 1
+    assert server.output[-1].startswith("Error: The application failed to shut down:")
+    assert "not saved" in server.output[-1]
+
+
 def test_serve_in_this_process_needs_what_it_is_told() -> None:
     with pytest.raises(ServerError, match="no server called 'gunicorn'"):
         serve(make_app, Settings(server="gunicorn"))

@@ -6,7 +6,6 @@ request fetches that time, so nothing here waits by guessing.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import struct
 import time
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from processes import POTTLE, served
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+
+from processes import POTTLE, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,9 +174,11 @@ async def tasks(id):
 async def iterating(id):
     await websocket.send("first")
     with noted("iterating-" + id):
-        async for message in websocket:
-            notes["iterating-" + id].append(message)
-        notes["iterating-" + id] += [websocket.close_code, websocket.close_reason]
+        try:
+            async for message in websocket:
+                notes["iterating-" + id].append(message)
+        finally:
+            notes["iterating-" + id] += [websocket.close_code, websocket.close_reason]
 
 
 @app.get("/half/<kind>")
@@ -312,7 +314,12 @@ def test_what_was_sent_before_the_close_is_received(server: Served) -> None:
         client.close(1000, "done")
     *messages, code, reason, _, error = httpx.get(f"{server.url}/ended/iterating-x").json()
     assert messages == [str(number) for number in range(20)]
-    assert (error, code, reason) == (None, 1000, "done")
+    # Hypercorn tells neither code nor reason of the client, granian no reason.
+    assert (code, reason, error) == {
+        "uvicorn": (1000, "done", None),
+        "hypercorn": (1006, "", "WebsocketDisconnect"),
+        "granian": (1000, "", None),
+    }[name_of(server)]
 
 
 @pytest.mark.parametrize("kind", ["chunked", "length"])
@@ -333,7 +340,8 @@ def test_close_codes(server: Served, how: str, code: int, reason: str) -> None:
     with connect(url, subprotocols=["a", "b"]) as client:  # type: ignore[list-item]
         assert client.subprotocol == "b"
         assert client.response is not None
-        assert client.response.headers["X-Extra"] == "1"
+        if name_of(server) != "granian":  # which drops the headers of an accept
+            assert client.response.headers["X-Extra"] == "1"
         assert client.recv() == b""
         with pytest.raises(ConnectionClosed) as closed:
             client.recv(timeout=5)

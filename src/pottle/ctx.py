@@ -147,10 +147,15 @@ class AppContext:
 
     @property
     def g(self) -> AppGlobals:
-        """The namespace; a context inside another of the same application shares the outer one's."""
+        """The namespace. That of a request or websocket inside a context of the same application
+        is the outer one's, so that a test can look at it; a bare app context has its own."""
         if self._g is None:
             outer = None if self.token is None else self.token.old_value
-            if outer is not None and outer is not Token.MISSING and outer.app is self.app:
+            if (
+                isinstance(outer, AppContext)
+                and outer.app is self.app
+                and (self.has_request or self.has_websocket)
+            ):
                 self._g = outer.g
             else:
                 self._g = self.app.app_ctx_globals_class()

@@ -35,9 +35,7 @@ class Serving:
                 for function in list(app.before_serving_funcs):
                     await app.ensure_async(function)()
                 for function in list(app.while_serving_funcs):
-                    generator = _as_generator(function)
-                    await anext(generator)
-                    self._generators.append(generator)
+                    self._generators.append(await _begin(function))
         except BaseException as error:
             await self._tell(error)
             errors = ErrorCollector("Errors while a failed start-up was undone")
@@ -83,12 +81,16 @@ class Serving:
                         await app.ensure_async(function)()
 
     async def _finish_tasks(self) -> None:
-        timeout = self.app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"]
-        current = asyncio.current_task()
-        tasks = {task for task in self.background_tasks if task is not current}
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=timeout)
-            await cancel_tasks(late)
+        """Wait for the tasks, and for those that they add, until the grace period is over."""
+        try:
+            async with asyncio.timeout(self.app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"]):
+                while tasks := self._other_tasks():
+                    await asyncio.wait(tasks)
+        except TimeoutError:
+            await cancel_tasks(self._other_tasks())
+
+    def _other_tasks(self) -> set[asyncio.Task[Any]]:
+        return self.background_tasks - {asyncio.current_task()}
 
     async def _tell(self, error: BaseException) -> None:
         if got_serving_exception.receivers:
@@ -117,17 +119,22 @@ class Serving:
                 await app.handle_background_exception(context, error)
 
 
-def _as_generator(function: Callable[..., Any]) -> AsyncGenerator[Any]:
+async def _begin(function: Callable[..., Any]) -> AsyncGenerator[Any]:
+    """Run the generator *function* to its yield."""
     made: Any = function()
     if inspect.isgenerator(made):
-        return run_sync_iterable(cast("Iterable[Any]", made))
-    if not isinstance(made, AsyncGenerator):
-        raise SetupError(
-            f"while_serving needs a generator function with one yield, which "
-            f"{getattr(function, '__name__', function)!r} is not: what stands before the yield "
-            "runs at start-up, what stands behind it at shutdown."
-        )
-    return cast("AsyncGenerator[Any]", made)
+        made = run_sync_iterable(cast("Iterable[Any]", made))
+    if isinstance(made, AsyncGenerator):
+        generator = cast("AsyncGenerator[Any]", made)
+        async for _ in generator:  # only as far as the yield
+            return generator
+    elif inspect.iscoroutine(made):
+        made.close()
+    raise SetupError(
+        f"while_serving needs a generator function with one yield, which "
+        f"{getattr(function, '__name__', function)!r} is not: what stands before the yield "
+        "runs at start-up, what stands behind it at shutdown."
+    )
 
 
 async def _finish(generator: AsyncGenerator[Any]) -> None:

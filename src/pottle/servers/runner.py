@@ -163,7 +163,7 @@ async def serve_on(
     """Serve *app* on bound sockets; *announce* is called when it has started.
 
     Ends after *trigger* or, with *signals*, after a signal. Raises `ServerError` if the
-    application fails to start.
+    application fails to start or to shut down.
     """
     server = import_module(f"pottle.servers.{settings.server}")
     asgi: ASGIApp = import_module("pottle.debug").DebugMiddleware(app) if debug_page else app
@@ -175,15 +175,15 @@ async def serve_on(
     try:
         with signals_handled(shutdown) if signals else nullcontext():
             await serve_until(shutdown, work, serving, grace)
-    except Exception as error:  # each server has errors of its own for a failed start-up
+    except Exception:  # each server has errors of its own for what the application failed at
         if serving.failure is None:
             raise
-        raise ServerError(f"The application failed to start: {serving.failure}") from error
     finally:
         if waiting is not None:
             waiting.cancel()
-        if serving.started and not serving.drained.is_set():
-            await app.shutdown()  # the server was cut off before it could say so
+        await serving.finish()
+    if serving.failure is not None:
+        raise ServerError(f"The application {serving.failure}")
 
 
 async def _wait_for(trigger: Trigger, shutdown: Shutdown) -> None:

@@ -26,6 +26,11 @@ SIGNALS = [
 #: Seconds that a server gets to notice that everything it waited for was cancelled.
 LAST_WAIT = 1.0
 
+_FAILURES = {
+    "lifespan.startup.failed": "failed to start",
+    "lifespan.shutdown.failed": "failed to shut down",
+}
+
 
 class Shutdown:
     """Whether this process is to end: asked for once, on the thread of the event loop.
@@ -81,7 +86,7 @@ class Serving:
     """The ASGI application as a server sees it: knows its lifespan, and the calls in progress.
 
     *announce* is called when the application has started; ``drained`` is set when the server has
-    drained, and says so; ``failure`` is the message of a start-up that failed. *track* keeps the calls in progress, for a server that cannot cancel them.
+    drained, and says so; ``failure`` says how the application failed to start or to shut down. *track* keeps the calls in progress, for a server that cannot cancel them.
     """
 
     def __init__(self, asgi: ASGIApp, announce: Callable[[], None], *, track: bool) -> None:
@@ -93,6 +98,8 @@ class Serving:
         self.started = False
         self.drained = asyncio.Event()
         self.failure: str | None = None
+        self._cut_off = asyncio.Event()
+        self._ended = asyncio.Event()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         # PERF: no coroutine of its own around each request, only around the lifespan.
@@ -114,27 +121,52 @@ class Serving:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def receive_noting() -> Event:
-            event = await receive()
+            event = await self._unless_cut_off(receive)
             if event["type"] == "lifespan.shutdown":
                 self.drained.set()
             return event
 
         async def send_noting(event: Event) -> None:
-            if event["type"] == "lifespan.startup.failed":
-                self.failure = event.get("message", "")
+            kind = event["type"]
+            if kind in _FAILURES:
+                self.failure = f"{_FAILURES[kind]}: {event.get('message', '')}"
             await send(event)
-            if event["type"] == "lifespan.startup.complete":
+            if kind == "lifespan.startup.complete":
                 self.started = True
                 # Granian begins to listen when this turn of the loop is over.
                 asyncio.get_running_loop().call_soon(self._announce)
 
-        await self._asgi(scope, receive_noting, send_noting)
+        try:
+            await self._asgi(scope, receive_noting, send_noting)
+        finally:
+            self._ended.set()
+
+    async def _unless_cut_off(self, receive: Receive) -> Event:
+        """What the server says, or the shutdown if it will not say anything any more."""
+        saying: asyncio.Future[Event] = asyncio.ensure_future(_awaited(receive))
+        cut_off: asyncio.Future[Any] = asyncio.ensure_future(self._cut_off.wait())
+        try:
+            await asyncio.wait({saying, cut_off}, return_when=asyncio.FIRST_COMPLETED)
+            return saying.result() if saying.done() else {"type": "lifespan.shutdown"}
+        finally:
+            saying.cancel()
+            cut_off.cancel()
+
+    async def finish(self) -> None:
+        """Let the application shut down although the server ended without telling it."""
+        if self.started:
+            self._cut_off.set()
+            await self._ended.wait()
 
     def cancel_calls(self) -> None:
         """Cancel every call in progress."""
         self._cancelled = True
         for task in self._calls:
             task.cancel()
+
+
+async def _awaited(receive: Receive) -> Event:
+    return await receive()
 
 
 async def serve_until(
