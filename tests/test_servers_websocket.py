@@ -92,6 +92,12 @@ async def body(id):
         await request.get_data()
 
 
+@app.post("/impatient")
+async def impatient():
+    request.body.timeout = 0.2
+    return await request.get_data()
+
+
 async def chunks(name, pause):
     with noted(name):
         yield "first"
@@ -320,6 +326,12 @@ def test_what_was_sent_before_the_close_is_received(server: Served) -> None:
         "hypercorn": (1006, "", "WebsocketDisconnect"),
         "granian": (1000, "", None),
     }[name_of(server)]
+
+
+def test_a_client_that_does_not_go_on_with_its_body_is_a_408(server: Served) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), 10) as client:
+        client.sendall(request_of("/impatient", b"half", 8))
+        read_until(client, b" 408 ")
 
 
 @pytest.mark.parametrize("kind", ["chunked", "length"])

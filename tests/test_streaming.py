@@ -389,6 +389,31 @@ async def endless() -> AsyncIterator[str]:
         await asyncio.sleep(0.01)
 
 
+async def test_a_stream_for_a_client_that_has_left_already_does_not_begin() -> None:
+    """The view knows, for it is one that asks, and answers all the same."""
+    closed: list[str] = []
+
+    class Closable:
+        def __aiter__(self) -> Closable:
+            return self
+
+        async def __anext__(self) -> str:
+            await asyncio.sleep(0.01)
+            return "x"
+
+        async def aclose(self) -> None:
+            closed.append("closed")
+
+    async def view() -> Any:
+        await request.disconnected()
+        return Closable()
+
+    app = Pottle(__name__)
+    app.add_url_rule("/", "view", view, cancel_on_disconnect=False)
+    await call(app, http_scope(), END, GONE)
+    assert closed == ["closed"]
+
+
 @pytest.mark.parametrize("after", [0, 1, 3])
 async def test_a_server_that_says_in_send_that_the_client_is_gone(
     after: int, caplog: pytest.LogCaptureFixture
@@ -420,6 +445,27 @@ async def test_a_server_that_says_in_send_that_the_client_is_gone(
             pass
     assert (seen, caplog.records) == ([], [])
     assert closed == (["closed"] if after else [])
+
+
+@pytest.mark.parametrize("kind", ["text", "response", "file", "head"])
+async def test_nobody_is_there_to_take_a_whole_answer(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_bytes(b"0123456789")
+
+    async def view() -> Any:
+        if kind == "file":
+            return await send_file(tmp_path / "file")
+        return async_source() if kind == "head" else Response("x") if kind == "response" else "x"
+
+    app = app_for(view)
+    peer = Peer(END)
+    peer.broken = OSError("gone")
+    method = "HEAD" if kind == "head" else "GET"
+    offered = {"http.response.pathsend": {}}
+    with announced(app) as seen:
+        await app(http_scope(method=method, extensions=offered), peer.receive, peer.send)
+    assert (seen, caplog.records) == ([], [])
 
 
 # Errors in the middle, ledger 10

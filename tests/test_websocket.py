@@ -134,6 +134,15 @@ async def test_a_client_that_leaves_before_the_accept() -> None:
     assert peer.sent == []
 
 
+async def test_a_close_for_a_client_that_has_left_before_is_no_error() -> None:
+    async def handler() -> None:
+        await websocket.close(4000)
+        assert websocket.close_code == 1001
+
+    peer = await call(app_for(handler), websocket_scope(), leaving(1001))
+    assert peer.sent == []
+
+
 async def test_giving_up_on_the_accept_loses_nothing() -> None:
     async def handler() -> None:
         with pytest.raises(TimeoutError):
@@ -229,7 +238,7 @@ async def test_other_kinds_of_bytes(data: Any) -> None:
 
 async def test_what_cannot_be_sent() -> None:
     async def handler() -> None:
-        with pytest.raises(TypeError, match="not dict. Use send_json"):
+        with pytest.raises(TypeError, match=r"not dict\. Use send_json"):
             await websocket.send({"a": 1})  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="not both"):
             await websocket.send_json(1, a=2)
@@ -306,8 +315,7 @@ async def test_messages_are_pulled() -> None:
         asked.append(await read())
         await go_on.wait()
         asked.append(peer.asked)
-        for _ in range(4):
-            asked.append(await read())
+        asked.extend([await read() for _ in range(4)])
 
     async def read() -> int:
         await websocket.receive()
@@ -428,7 +436,7 @@ async def test_close_before_accept_is_a_rejection() -> None:
     async def handler() -> None:
         await websocket.close(1008)
         with pytest.raises(
-            WebsocketStateError, match="Cannot accept: .* closed by the application"
+            WebsocketStateError, match=r"Cannot accept: .* closed by the application"
         ):
             await websocket.accept()
 
@@ -623,6 +631,29 @@ async def test_what_is_wrong_after_a_close_is_said() -> None:
         with pytest.raises(WebsocketClosed) as closed:
             await peer.receive()
     assert (closed.value.code, closed.value.reason) == (4001, "bye")
+
+
+async def test_a_receiver_learns_of_the_close_by_another_task() -> None:
+    seen: list[int] = []
+
+    async def reading() -> None:
+        try:
+            await websocket.receive()
+        except WebsocketDisconnect as error:
+            seen.append(error.code)
+
+    async def handler() -> None:
+        await websocket.accept()
+        reader = asyncio.create_task(reading())
+        await asyncio.sleep(0)
+        await websocket.close(4001)
+        peer.put(leaving(1006))  # what a server adds
+        await reader
+
+    async with calling(app_for(handler), websocket_scope(), CONNECT) as peer:
+        pass
+    assert seen == [4001]
+    assert peer.sent[-1]["code"] == 4001
 
 
 async def test_what_is_wrong_after_the_client_has_left_is_a_disconnect() -> None:

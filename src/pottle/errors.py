@@ -5,7 +5,6 @@ PottleError                      whatever the developer can put right
 ├── ContextError                 a proxy or helper used outside of its context
 ├── ResultError                  a view returned something that is no answer
 ├── BodyConsumedError            a body that was streamed is asked for again
-├── SynchronousCallError         an awaitable was used where its result was meant
 └── WebsocketStateError          an operation that this state of the websocket does not allow
 
 ClientDisconnected               the client left; a `CancelledError`, so `finally` runs and
@@ -41,10 +40,6 @@ class BodyConsumedError(PottleError, RuntimeError):
     """The body was already taken as a stream and is no longer there."""
 
 
-class SynchronousCallError(PottleError, RuntimeError):
-    """A result that has to be awaited was used as if it were there already."""
-
-
 class WebsocketStateError(PottleError, RuntimeError):
     """The operation does not fit the state of the websocket: which, and which would, it says."""
 
@@ -70,6 +65,18 @@ class WebsocketDisconnect(ClientDisconnected):
 
     def __str__(self) -> str:
         return f"websocket closed with {self.code}" + (f": {self.reason}" if self.reason else "")
+
+
+def disconnect_in(group: BaseExceptionGroup[BaseException]) -> ClientDisconnected | None:
+    """The disconnect that *group* is made of, if it is made of nothing else.
+
+    Before Python 3.13 an `asyncio.TaskGroup` takes a subclass of `CancelledError` for an error.
+    """
+    matching, rest = group.split(ClientDisconnected)
+    found: BaseException | None = matching
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found if rest is None and isinstance(found, ClientDisconnected) else None
 
 
 class ErrorCollector:

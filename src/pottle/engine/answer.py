@@ -44,10 +44,12 @@ async def send_response(
     if bodyless or type(body) is DataBody:
         data = b"" if bodyless else cast("DataBody", body).data
         exchange.answered = True
-        await send(start)
-        await send({"type": body_type, "body": data})
-        if isinstance(body, IterableBody):
-            await body.aclose()
+        try:
+            await _transmit(send, start)
+            await _transmit(send, {"type": body_type, "body": data})
+        finally:
+            if isinstance(body, IterableBody):
+                await body.aclose()
     elif _goes_by_path(exchange, body):
         exchange.answered = True
         await send(start)
@@ -80,13 +82,13 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
         async with asyncio.timeout(timeout) as limit, response.response as chunks:
             # Only now: a body that cannot be opened still gets a proper error for an answer.
             exchange.answered = True
-            await send(start)
+            await _transmit(send, start)
             if response.keep_alive is not None:
                 filler = Filler(send, response.keep_alive, response.keep_alive_chunk, body_type)
             async for chunk in chunks:
                 if filler is not None:
                     await filler.pause()
-                await send({"type": body_type, "body": chunk, "more_body": True})
+                await _transmit(send, {"type": body_type, "body": chunk, "more_body": True})
                 if timeout is not None:
                     limit.reschedule(loop.time() + timeout)
                 if filler is not None:
@@ -98,7 +100,15 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
         live.discard(exchange)
         if filler is not None:
             await filler.stop()
-    await send({"type": body_type, "body": b"", "more_body": False})
+    await _transmit(send, {"type": body_type, "body": b"", "more_body": False})
+
+
+async def _transmit(send: Send, message: Event) -> None:
+    """Send; the server's word that the client is gone is no error of the application."""
+    try:
+        await send(message)
+    except OSError as error:
+        raise ClientDisconnected(str(error)) from error
 
 
 class Filler:

@@ -101,6 +101,7 @@ class Inbox:
         """Treat *event* as the client's leaving, and interrupt whoever is at work for it."""
         if self.gone is None:
             self.gone = event
+            self.interrupt = True
             self._tell()
             self._interrupt()
 

@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServe
 from werkzeug.routing import RoutingException
 
 from ..ctx import AppContext
-from ..errors import ClientDisconnected, ErrorCollector, ResultError
+from ..errors import ClientDisconnected, ErrorCollector, ResultError, disconnect_in
 from ..wrappers import Response
 from .kinds import HTTP
 
@@ -93,7 +93,10 @@ async def dispatch(app: Any, context: AppContext) -> Any:
             f"There is no view function for the endpoint {route.name!r}. Give its rule one: "
             f"app.add_url_rule(..., view_func=...) or @app.endpoint({route.name!r})."
         )
-    return await route.view(**(connection.view_args or {}))
+    try:
+        return await route.view(**(connection.view_args or {}))
+    except BaseExceptionGroup as group:
+        raise disconnect_in(group) or group from None
 
 
 async def finalize(app: Any, context: AppContext, result: Any, from_error_handler: bool) -> Any:

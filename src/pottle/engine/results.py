@@ -100,9 +100,10 @@ def _explain(value: Any, context: AppContext | None) -> str:
             "`return` is the usual cause; for an empty answer return ('', 204)."
         )
     if isinstance(value, int) and 100 <= value <= 599:
+        raising = f", or raise it by abort({value:d})" if value >= 400 else ""
         return (
             f"{who} returned the number {value:d}. For an answer with that status return "
-            f"('', {value:d}), or raise it by abort({value:d})."
+            f"('', {value:d}){raising}."
         )
     if isinstance(value, Coroutine):
         value.close()

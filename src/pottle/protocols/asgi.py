@@ -17,7 +17,7 @@ from ..engine.exchange import SERVICE_RESTART, Exchange
 from ..engine.inbox import Suspended, drive
 from ..engine.kinds import HTTP, WEBSOCKET
 from ..engine.plan import Plan
-from ..errors import ClientDisconnected
+from ..errors import ClientDisconnected, disconnect_in
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
 from ..wrappers import Response
@@ -54,6 +54,10 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         except Exception as error:
             await _answer(exchange, lifecycle.conclude(plan.app, exchange, None, error))
             return
+        except BaseExceptionGroup as group:
+            if disconnect_in(group) is None:
+                raise
+            return
         encoder = plan.encoders.get(result.__class__)
         if encoder is None or exchange.touched:
             await _answer(exchange, lifecycle.conclude(plan.app, exchange, result, None))
@@ -67,14 +71,17 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         length = b"%d" % len(body)
         if method == "HEAD":
             body = b""
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [encoder[1], (b"content-length", length)],
-            }
-        )
-        await send({"type": "http.response.body", "body": body})
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [encoder[1], (b"content-length", length)],
+                }
+            )
+            await send({"type": "http.response.body", "body": body})
+        except OSError:
+            return  # the client is gone, says the server
     finally:
         inbox = exchange.made_inbox
         if inbox is not None:
@@ -109,7 +116,10 @@ async def websocket(plan: Plan, scope: Scope, receive: Receive, send: Send) -> N
 
 async def _bare_websocket(exchange: Exchange) -> Response | None:
     try:
-        result = await exchange.route.view(**exchange.view_args or {})
+        try:
+            result = await exchange.route.view(**exchange.view_args or {})
+        except BaseExceptionGroup as group:
+            raise disconnect_in(group) or group from None
     except Exception as error:
         return await lifecycle.conclude(exchange.app, exchange, None, error)  # type: ignore[no-any-return]  # an override point
     except ClientDisconnected:
@@ -141,6 +151,8 @@ async def _live(
     try:
         response = await drive(work, exchange.inbox)
         if response is not None and exchange.route.kind is HTTP and is_streamed(response):
+            # Whatever holds for the view: nobody wants what is made for a client that is gone.
+            exchange.inbox.interrupt = True
             await drive(send_response(exchange, response), exchange.inbox)
     except BaseException as error:
         failure = error
@@ -152,12 +164,9 @@ async def _live(
         if not exchange.route.bare or exchange.error is not None:
             await exchange.teardown(exchange.error)
     except Exception as error:
-        if failure is None or not isinstance(failure, Exception):
-            failure = error
-        else:
-            exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
-        if exchange.answered:
-            exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
+        if failure is not None or exchange.answered:
+            _log(exchange, error)
+        failure = failure or error
     return response, failure
 
 
@@ -165,7 +174,11 @@ async def _report(exchange: Exchange, error: Exception) -> None:
     """Tell of an error in the middle of a streamed answer, which no handler can answer any more."""
     await exchange.announce(exchange.route.kind.exception, exception=error)
     if not exchange.plan.propagate:
-        exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
+        _log(exchange, error)
+
+
+def _log(exchange: Exchange, error: BaseException) -> None:
+    exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
 
 
 async def _answer(exchange: Exchange, work: Coroutine[Any, Any, Response | None]) -> None:
@@ -173,9 +186,9 @@ async def _answer(exchange: Exchange, work: Coroutine[Any, Any, Response | None]
     response, failure = await _live(exchange, work)
     try:
         if failure is not None and not exchange.answered:
-            _pass_on(exchange.plan, failure)
             if isinstance(failure, ClientDisconnected):
                 return
+            _pass_on(exchange.plan, failure)
             response = _last_resort(exchange, failure)
         elif failure is not None:
             # Half an answer went out. Returning without its end makes every server abort the
@@ -184,6 +197,8 @@ async def _answer(exchange: Exchange, work: Coroutine[Any, Any, Response | None]
             return
         if response is not None and not exchange.answered:
             await send_response(exchange, response)
+    except ClientDisconnected:
+        return  # nobody is there to be answered
     finally:
         if response is not None:
             await _finish(exchange, response)
@@ -193,7 +208,7 @@ async def _finish(exchange: Exchange, response: Response) -> None:
     try:
         await response.close()
     except Exception as error:
-        exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
+        _log(exchange, error)
 
 
 def _pass_on(plan: Plan, failure: BaseException | None) -> None:
@@ -206,7 +221,7 @@ def _pass_on(plan: Plan, failure: BaseException | None) -> None:
 
 def _last_resort(exchange: Exchange, failure: BaseException) -> Response:
     """A plain 500 for what went wrong where no error handler is left."""
-    exchange.app.log_exception(exchange, (type(failure), failure, failure.__traceback__))
+    _log(exchange, failure)
     return Response.force_type(InternalServerError().get_response())
 
 

@@ -52,6 +52,7 @@ async def serve(
 
     async def stop() -> None:
         await shutdown.requested.wait()
+        await serving.websockets_closed()  # Granian would break them off, without a close frame
         server.stop()  # type: ignore[no-untyped-call] # Granian has no annotations there
 
     stopping = asyncio.ensure_future(stop())

@@ -92,7 +92,7 @@ class Serving:
     def __init__(self, asgi: ASGIApp, announce: Callable[[], None], *, track: bool) -> None:
         self._asgi = asgi
         self._announce = announce
-        self._calls: set[asyncio.Task[Any]] = set()
+        self._calls: dict[asyncio.Task[Any], str] = {}  # and the kind of each
         self._call = self._tracked if track else asgi
         self._cancelled = False
         self.started = False
@@ -109,7 +109,7 @@ class Serving:
 
     async def _tracked(self, scope: Scope, receive: Receive, send: Send) -> None:
         task: Any = asyncio.current_task()
-        self._calls.add(task)
+        self._calls[task] = scope["type"]
         try:
             await self._asgi(scope, receive, send)
         except asyncio.CancelledError:
@@ -117,7 +117,7 @@ class Serving:
             if not self._cancelled:
                 raise
         finally:
-            self._calls.discard(task)
+            del self._calls[task]
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def receive_noting() -> Event:
@@ -157,6 +157,11 @@ class Serving:
         if self.started:
             self._cut_off.set()
             await self._ended.wait()
+
+    async def websockets_closed(self) -> None:
+        """Wait until no call for a websocket is in progress; `LAST_WAIT` seconds at most."""
+        if tasks := [task for task, kind in self._calls.items() if kind == "websocket"]:
+            await asyncio.wait(tasks, timeout=LAST_WAIT)
 
     def cancel_calls(self) -> None:
         """Cancel every call in progress."""
