@@ -1,7 +1,7 @@
 """What holds for every test: nothing stays behind after it.
 
-After each test there are no tasks, no active context, no connected receivers, no open sockets and no
-child processes that were not there before. `--full-lane` runs the whole suite with the bare lane of
+After each test there are no tasks, no active context, no connected receivers, no open sockets, no
+child processes and no environment variables that were not there before. `--full-lane` runs the whole suite with the bare lane of
 the engine switched off; behaviour must be the same.
 """
 
@@ -91,6 +91,23 @@ def _nothing_stays_open() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _nothing_stays_set() -> Iterator[None]:
+    """Environment variables, which the processes of later tests would inherit, and the folder."""
+    before, folder = _environment(), Path.cwd()
+    yield
+    after, left_folder = _environment(), Path.cwd()
+    left = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    for name in left:
+        os.environ.pop(name, None)
+    os.environ.update({name: before[name] for name in left if name in before})
+    os.chdir(folder)
+    if left:
+        pytest.fail(f"The test left environment variables changed: {left}", pytrace=False)
+    if left_folder != folder:
+        pytest.fail(f"The test left the working directory at {left_folder}", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
 def _nothing_stays_connected() -> Iterator[None]:
     """Receivers of signals, and the context of a synchronous test."""
     context = active.current.get(None)
@@ -162,6 +179,10 @@ def _receivers() -> dict[tuple[str, Any], tuple[Any, Any]]:
             if alive is not None:
                 found[name, key] = (signal, alive)
     return found
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
 
 
 def _sockets() -> set[int]:

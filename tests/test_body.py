@@ -280,6 +280,23 @@ async def test_at_most_one_event_is_read_ahead_of_a_view_that_does_something_els
     assert peer.body == b"01234"
 
 
+@pytest.mark.parametrize("body", [b"late", None])
+async def test_what_the_watch_reads_is_handed_over(body: bytes | None) -> None:
+    """The view asks while the watch for the client's leaving is in `receive` already."""
+
+    async def view() -> bytes:
+        await asyncio.sleep(0.15)  # longer than it takes the watch to begin
+        assert peer.asked == 1
+        if body is not None:
+            asyncio.get_running_loop().call_soon(peer.put, piece(body, False))
+        return await request.get_data()
+
+    app = app_for(view, BODY_TIMEOUT=None if body else 0.05)
+    async with calling(app, post_scope()) as peer:
+        pass
+    assert (peer.status, peer.body if body else None) == (200 if body else 408, body)
+
+
 async def test_parts_read_no_further_than_the_part() -> None:
     asked: list[int] = []
 
@@ -484,14 +501,14 @@ async def test_the_time_out_bounds_idleness_and_not_the_whole() -> None:
         length = 0
         async for chunk in request.body:
             length += len(chunk)
-            loop.call_later(0.05, peer.put, piece(b"x", length < 8))
-        assert loop.time() - start > 0.3
+            loop.call_later(0.05, peer.put, piece(b"x", length < 13))
+        assert loop.time() - start > 0.5
         return str(length)
 
-    app = app_for(view, BODY_TIMEOUT=0.3)
+    app = app_for(view, BODY_TIMEOUT=0.5)
     async with calling(app, post_scope(), piece(b"x")) as peer:
         pass
-    assert (peer.status, peer.body) == (200, b"9")
+    assert (peer.status, peer.body) == (200, b"14")
 
 
 async def test_a_408_tells_what_was_waited_for_and_may_be_tried_again() -> None:

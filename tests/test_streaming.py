@@ -592,15 +592,15 @@ async def test_a_silent_source_is_cut_off(caplog: pytest.LogCaptureFixture) -> N
 async def test_the_time_out_bounds_idleness_and_not_the_whole() -> None:
     async def view() -> Any:
         async def source() -> AsyncIterator[str]:
-            for _ in range(8):
+            for _ in range(13):
                 await asyncio.sleep(0.05)
                 yield "x"
 
         return source()
 
-    peer = await call(app_for(view, RESPONSE_TIMEOUT=0.3), http_scope(), END)
+    peer = await call(app_for(view, RESPONSE_TIMEOUT=0.5), http_scope(), END)
     assert peer.is_complete
-    assert peer.body == b"x" * 8
+    assert peer.body == b"x" * 13
 
 
 @pytest.mark.parametrize("timeout", [None, 0.5])

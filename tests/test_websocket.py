@@ -297,13 +297,15 @@ async def test_send_and_receive_in_different_tasks() -> None:
 
 async def test_two_tasks_may_receive() -> None:
     async def handler() -> None:
-        first, second = await asyncio.gather(websocket.receive(), websocket.receive())
-        await websocket.send_json([first, second])
+        received.extend(await asyncio.gather(websocket.receive(), websocket.receive()))
 
-    async with connect(handler) as peer:
-        await peer.send("1")
-        await peer.send("2")
-        assert await peer.receive_json() == ["1", "2"]
+    received: list[Any] = []
+    async with calling(app_for(handler), websocket_scope(), CONNECT) as peer:
+        await peer.until_sent(1)
+        for word in ("1", "2"):
+            await asyncio.sleep(0)
+            peer.put(text(word))
+    assert received == ["1", "2"]
 
 
 async def test_messages_are_pulled() -> None:

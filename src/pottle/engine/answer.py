@@ -15,7 +15,7 @@ from ..errors import ClientDisconnected
 from ..typing import Event, Send
 from ..utils import encode_headers
 from ..wrappers import Response
-from ..wrappers.bodies import DataBody, FileBody, IterableBody
+from ..wrappers.bodies import DataBody, FileBody, IterableBody, ResponseBody
 from .exchange import Exchange
 
 #: Answers that have no body, whatever the view returned (RFC 9110 sections 15.3.5, 15.4.5).
@@ -48,14 +48,21 @@ async def send_response(
             await _transmit(send, start)
             await _transmit(send, {"type": body_type, "body": data})
         finally:
-            if isinstance(body, IterableBody):
-                await body.aclose()
+            await _discard(body)
     elif _goes_by_path(exchange, body):
         exchange.answered = True
-        await send(start)
-        await send({"type": "http.response.pathsend", "path": str(cast("FileBody", body).path)})
+        await _transmit(send, start)
+        await _transmit(
+            send, {"type": "http.response.pathsend", "path": str(cast("FileBody", body).path)}
+        )
     else:
         await _stream(exchange, response, start, body_type)
+
+
+async def _discard(body: ResponseBody) -> None:
+    """Close a source that nobody will iterate; files have not been opened yet."""
+    if isinstance(body, IterableBody):
+        await body.aclose()
 
 
 def _goes_by_path(exchange: Exchange, body: Any) -> bool:
@@ -69,6 +76,9 @@ def _goes_by_path(exchange: Exchange, body: Any) -> bool:
 
 
 async def _stream(exchange: Exchange, response: Response, start: Event, body_type: str) -> None:
+    if exchange.inbox.gone is not None:
+        await _discard(response.response)
+        raise exchange.inbox.disconnect_error()
     timeout = response.timeout
     if isinstance(timeout, EllipsisType):
         timeout = exchange.plan.response_timeout
