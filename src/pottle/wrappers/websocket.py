@@ -24,9 +24,6 @@ from ..utils import encode_headers
 from .base import BaseRequestWebsocket, fact
 from .body import Source
 
-#: Close codes after which ``async for message in websocket`` simply ends (RFC 6455 section 7.4).
-QUIET_CODES = frozenset({1000, 1001, 1005})
-
 
 class State(Enum):
     """Where a websocket stands; see the picture at the top of this module."""
@@ -177,12 +174,12 @@ class Websocket(BaseRequestWebsocket):
         return self
 
     async def __anext__(self) -> str | bytes:
+        # However the peer left: servers do not agree on which code says that all was well
+        # (Hypercorn knows none but 1006). Who must know looks at `close_code`.
         try:
             return await self.receive()
-        except WebsocketDisconnect as disconnect:
-            if disconnect.code in QUIET_CODES:
-                raise StopAsyncIteration from None
-            raise
+        except WebsocketDisconnect:
+            raise StopAsyncIteration from None
 
     async def greet(self) -> None:
         """Take the server's opening event, which has to come before any answer of ours."""
