@@ -54,6 +54,12 @@ class Calls:
         return self.names.total() - self.names["Calls.__exit__"]
 
 
+@pytest.fixture(autouse=True)
+def _bare_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The budgets are those of the bare lane, also when the rest of the suite goes without it."""
+    monkeypatch.setattr(Pottle, "bare_lane", True)
+
+
 @pytest.fixture
 def app() -> Pottle:
     app = Pottle("budget", static_folder=None)

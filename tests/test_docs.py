@@ -318,7 +318,8 @@ def test_every_pottle_command_is_accepted(tmp_path: Path, monkeypatch: pytest.Mo
 
     _files_of_pages(tmp_path)
     seen = 0
-    monkeypatch.setenv("POTTLE_DEBUG", "0")  # what `--debug` sets is put back by this
+    # What options and `.env` files set is set in a copy, which is gone after the test.
+    monkeypatch.setattr(os, "environ", {**os.environ, "POTTLE_DEBUG": "0"})
     monkeypatch.setattr(sys, "path", sys.path[:])
     for where, words in _all_commands():
         if words[:1] != ["pottle"]:
