@@ -34,7 +34,6 @@ from pottle.ctx import AppGlobals
 from pottle.errors import ContextError, SetupError
 from pottle.json.provider import DefaultJSONProvider
 from pottle.routing import PottleMap, PottleRule
-from pottle.testing import PottleClient
 
 
 def make_app(**kwargs) -> Pottle:
@@ -763,7 +762,7 @@ class TestUrls:
             raise AssertionError("never awaited")
 
         async with app.test_request_context("/"):
-            with pytest.raises(SetupError, match=r"'slow' is asynchronous.*plain function"):
+            with pytest.raises(SetupError, match=r"slow.* is asynchronous.*plain function"):
                 url_for("hello")
 
     async def test_build_error_handlers(self):
@@ -897,14 +896,14 @@ class TestConnectionClasses:
         app.request_class = Own
         assert await text_of(app) == "Own"
 
-    def test_client_class(self):
-        class Own(PottleClient):
-            pass
-
+    @pytest.mark.parametrize("what", ["test_client", "test_app", "test_cli_runner"])
+    def test_what_stands_at_the_edge(self, what):
         app = make_app()
-        assert type(app.test_client()) is PottleClient
-        app.test_client_class = Own
-        assert type(app.test_client(use_cookies=False)) is Own
+        stock = type(getattr(app, what)())
+        own = type("Own", (stock,), {})
+        setattr(app, f"{what}_class", own)
+        assert type(getattr(app, what)()) is own
+        assert stock.__module__.startswith("pottle.testing")
 
 
 class TestHowCodeRuns:

@@ -630,6 +630,25 @@ class TestCommands:
         result = app.test_cli_runner().invoke(args=args)
         assert result.output == "counted\n", result.output
 
+    def test_nested(self):
+        parent, child = Blueprint("parent", __name__), Blueprint("child", __name__)
+
+        @child.cli.command("count")
+        def count():
+            print("counted")
+
+        parent.register_blueprint(child, cli_group=None)
+        result = make_app(parent).test_cli_runner().invoke(args=["count"])
+        assert result.output == "counted\n"
+
+    def test_assigned(self):
+        import click
+
+        shop = Blueprint("shop", __name__)
+        shop.cli = click.Group("own", commands=[click.Command("x", callback=lambda: print("x"))])
+        result = make_app(shop).test_cli_runner().invoke(args=["shop", "x"])
+        assert result.output == "x\n"
+
     def test_none(self):
         shop = Blueprint("shop", __name__)
         app = make_app(shop)

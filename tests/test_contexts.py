@@ -352,6 +352,19 @@ class TestRequestContext:
             assert await app.postprocess_websocket(context, None) is None
         assert made.state is State.CONNECTING
 
+    async def test_websocket_of_a_path(self):
+        app = make_app()
+
+        @app.websocket("/ws/<name>")
+        async def ws(name):
+            pass
+
+        async with app.test_websocket_context("/ws/ida?q=1", headers={"X-A": "b"}):
+            assert which() == (True, False, True)
+            assert websocket.view_args == {"name": "ida"}
+            assert (websocket.args["q"], websocket.headers["X-A"]) == ("1", "b")
+            assert url_for("ws", name="x") == "ws://localhost/ws/x"
+
 
 class TestInViews:
     async def test_in_a_request(self):

@@ -124,8 +124,10 @@ def test_nothing_impure_is_in_the_hot_path(path: Path) -> None:
         ("def f(loop):\n    loop.create_task(g())\n", "task creation"),
         ("def f():\n    import os\n    from os import path\n", "import inside a function"),
         (
-            ("def f(x):\n    if isinstance(x, str):\n        pass\n"
-            "    elif isinstance(x, bytes):\n        pass\n"),
+            (
+                "def f(x):\n    if isinstance(x, str):\n        pass\n"
+                "    elif isinstance(x, bytes):\n        pass\n"
+            ),
             "chain of isinstance",
         ),
         ("def f(x):\n    return isinstance(x, A) or isinstance(x, B)\n", "chain of isinstance"),

@@ -330,6 +330,9 @@ class TestUnhandled:
         assert await get(app) == (200, "oops: Oops('x')")
         assert (await get(app, "/nowhere"))[0] == 404
 
+    def test_none_is_ignored(self):
+        assert not make_app().should_ignore_error(Oops())
+
     async def test_log_exception_may_be_called_as_in_flask(self, caplog):
         app = make_app()
         try:

@@ -281,6 +281,23 @@ class TestAfterThis:
             assert await peer.receive() == "sent"
         assert seen == [None]
 
+    @pytest.mark.parametrize("hooked", [False, True])
+    async def test_websocket_whose_client_leaves(self, spelled, hooked):
+        app, seen = make_app(), []
+        if hooked:
+            app.after_websocket(spelled(lambda response: seen.append(("hook", response))))
+
+        @app.websocket("/noted")
+        async def noted():
+            after_this_websocket(spelled(lambda response: seen.append(("this", response))))
+            await websocket.send("sent")
+            while True:
+                await websocket.receive()
+
+        async with app.test_client().websocket("/noted") as peer:
+            assert await peer.receive() == "sent"
+        assert seen == [("this", None), ("hook", None)][: 1 + hooked]
+
     async def test_websocket_that_is_rejected(self, spelled):
         app, seen = make_app(), []
 

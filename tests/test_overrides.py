@@ -420,6 +420,7 @@ class TestLanes:
 
         assert await self.lane(add_routes(Own(__name__))) == "full"
         app = add_routes(Pottle(__name__))
+        assert await self.lane(app) == "bare"
         app.bare_lane = False
         assert await self.lane(app) == "full"
 

@@ -1,71 +1,49 @@
-"""Class `Pottle`: what a user touches. It registers, delegates and offers the points to override.
+"""Class `Pottle`: what a user touches. It is made, registered on, and asked for its servers and clients.
 
-What an exchange does is in `engine`, what happens at start-up and shutdown in `serving`. The methods
-from `handle_request` to `do_teardown_appcontext` are the steps of an exchange; replace one in a
-subclass, on the instance or by patching the class, and it is called.
+The steps of an exchange, which may be overridden, stand in `dispatch`; what happens at start-up and
+shutdown in `lifespan`; what an exchange does in `engine`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from abc import ABCMeta
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from werkzeug.exceptions import Aborter, BadRequestKeyError, HTTPException
+from werkzeug.exceptions import Aborter
 from werkzeug.routing import BuildError, MapAdapter
 from werkzeug.utils import redirect as werkzeug_redirect
 
-from .active import changed, current, watch_changes
+from .active import watch_changes
 from .blueprints import Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute
 from .ctx import AppContext, AppGlobals
-from .engine import lifecycle
-from .engine.plan import Plan
-from .engine.results import make_response
+from .dispatch import Dispatcher
 from .errors import ContextError, SetupError
 from .files import Opening, open_file
 from .helpers import build_url, find_package, get_debug_flag
 from .json.provider import DefaultJSONProvider, JSONProvider
-from .logging import create_logger
+from .lifespan import Lifespan
 from .protocols import asgi
-from .registry import HookTable, WatchedDict, WatchedList
-from .routing import PottleMap, PottleRule, Tree
-from .scaffold import Scaffold, edge, endpoint_of
-from .serving import Serving
+from .registry import WatchedList
+from .routing import PottleMap, PottleRule
+from .scaffold import edge, endpoint_of
 from .sessions import SecureCookieSessionInterface, SessionInterface
-from .signals import appcontext_tearing_down, got_background_exception
-from .typing import FilePath, Receive, ResponseReturnValue, Scope, Send
-from .utils import is_async, run_sync
+from .signals import got_background_exception
+from .typing import FilePath, Receive, Scope, Send
+from .utils import is_async
 from .wrappers import BaseRequestWebsocket, Request, Response, Websocket
 
 if TYPE_CHECKING:
-    from logging import Logger
-
     from jinja2 import BaseLoader, Environment
 
 F = TypeVar("F", bound=Callable[..., Any])
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
-class PottleType(ABCMeta):
-    """The class of application classes: a method that is patched later is noticed."""
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        changed()
-
-    def __delattr__(cls, name: str) -> None:
-        super().__delattr__(name)
-        changed()
-
-
-class Pottle(Scaffold, metaclass=PottleType):
+class Pottle(Dispatcher):
     """An application: register views and hooks on it, then hand it to an ASGI server.
 
     `import_name` is the name of the module it is made in (``__name__``), from which its folder is
@@ -96,11 +74,6 @@ class Pottle(Scaffold, metaclass=PottleType):
     jinja_options: dict[str, Any] = {}  # noqa: RUF012 - set on the class or the instance, as in Flask
     default_config: dict[str, Any] = DEFAULT_CONFIG
 
-    #: False takes every exchange through the full lane; behaviour is the same, only slower.
-    bare_lane: bool = True
-    #: The override points as they are defined here, by name; see `engine.plan`.
-    original_methods: dict[str, Any]
-
     testing = ConfigAttribute[bool]("TESTING")
     secret_key = ConfigAttribute[str | bytes | None]("SECRET_KEY")
     permanent_session_lifetime: ConfigAttribute[timedelta] = ConfigAttribute(
@@ -121,9 +94,7 @@ class Pottle(Scaffold, metaclass=PottleType):
         instance_relative_config: bool = False,
         root_path: str | None = None,
     ) -> None:
-        self._plan: Plan | None = None
         self._jinja_env: Environment | None = None
-        self._tree: tuple[Any, int, Tree] | None = None
         super().__init__(
             import_name,
             static_folder=static_folder,
@@ -157,7 +128,7 @@ class Pottle(Scaffold, metaclass=PottleType):
         self.shutdown_event: asyncio.Event = self.event_class()
         #: The state of the lifespan: the server hands a copy to each request, in its scope.
         self.state: dict[str, Any] = {}
-        self._serving = Serving(self)
+        self._lifespan = Lifespan(self)
         watch_changes(self)
         if self.has_static_folder:
             if bool(static_host) != host_matching:
@@ -175,42 +146,7 @@ class Pottle(Scaffold, metaclass=PottleType):
     async def _send_static(self, filename: str) -> Response:
         return await self.send_static_file(filename)
 
-    # The plan.
-
-    @property
-    def plan(self) -> Plan:
-        """The compiled registry; compiled now if something was registered since the last time."""
-        plan = self._plan
-        if plan is None:
-            tree = self._tree
-            if tree is None or tree[0] is not self.url_map or tree[1] != self.url_map.version:
-                tree = self._tree = (self.url_map, self.url_map.version, Tree(self.url_map))
-            plan = self._plan = Plan(self, tree[2])
-        return plan
-
-    def forget_plan(self) -> None:
-        """Have the plan compiled anew for the next exchange."""
-        self._plan = None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _HOOK_TABLES and getattr(value, "on_change", None) != self.forget_plan:
-            value = _watched(value, self.forget_plan, _HOOK_TABLES[name])
-        elif name == "config":
-            value.on_change = self.forget_plan
-        object.__setattr__(self, name, value)
-        if name in _PLANNED:
-            object.__setattr__(self, "_plan", None)
-
-    def __delattr__(self, name: str) -> None:
-        object.__delattr__(self, name)
-        self.forget_plan()
-
     # Made at first use.
-
-    @cached_property
-    def logger(self) -> Logger:
-        """The logger of the application, under its name."""
-        return create_logger(self)
 
     @property
     def jinja_env(self) -> Environment:
@@ -226,7 +162,7 @@ class Pottle(Scaffold, metaclass=PottleType):
     @property
     def debug(self) -> bool:
         """Whether debug mode is on: templates reload, errors propagate to the debug page."""
-        return bool(self.config["DEBUG"])
+        return super().debug
 
     @debug.setter
     def debug(self, value: bool) -> None:
@@ -237,7 +173,7 @@ class Pottle(Scaffold, metaclass=PottleType):
     @property
     def background_tasks(self) -> set[asyncio.Task[Any]]:
         """The background tasks that run now."""
-        return self._serving.background_tasks
+        return self._lifespan.background_tasks
 
     def make_config(self, instance_relative: bool = False) -> Config:
         """The configuration that the application begins with."""
@@ -468,9 +404,8 @@ class Pottle(Scaffold, metaclass=PottleType):
             for function in self.url_default_functions.get(name, ()):
                 if is_async(function):
                     raise SetupError(
-                        f"The url_defaults function {function.__name__!r} is asynchronous, but "
-                        "url_for() is a plain call and cannot wait for it. Make it a plain "
-                        "function."
+                        f"The url_defaults function {function!r} is asynchronous, but url_for() is "
+                        "a plain call and cannot wait for it. Make it a plain function."
                     )
                 function(endpoint, values)
 
@@ -491,194 +426,6 @@ class Pottle(Scaffold, metaclass=PottleType):
     def redirect(self, location: str, code: int = 302) -> Response:
         """An answer that sends the client to *location*."""
         return werkzeug_redirect(location, code, Response=self.response_class)  # type: ignore[arg-type, return-value]  # werkzeug expects its WSGI class
-
-    def make_response(self, result: ResponseReturnValue) -> Response:
-        """The response for what a view returned; see `pottle.engine.results`.
-
-        A plain call; the response can also be awaited and gives itself.
-        """
-        return make_response(self, result, current.get(None))
-
-    async def make_default_options_response(self, ctx: AppContext | None = None) -> Response:
-        """The automatic answer to OPTIONS: which methods there are."""
-        context: AppContext = current.get() if ctx is None else ctx
-        adapter = context.url_adapter
-        response = self.response_class()
-        if adapter is not None:
-            response.allow.update(adapter.allowed_methods())
-        return response
-
-    # How code runs.
-
-    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
-        """*func* as a coroutine function: itself, or run as `sync_to_async` has it."""
-        return func if is_async(func) else self.sync_to_async(func)
-
-    def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
-        """*func* run in a thread; override it to run synchronous code otherwise."""
-        return run_sync(func)
-
-    def add_background_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Run *func* in a task, in an app context, while requests go on.
-
-        At shutdown it has BACKGROUND_TASK_SHUTDOWN_TIMEOUT seconds to end before it is cancelled.
-        """
-        self._serving.add_background_task(func, args, kwargs)
-
-    async def handle_background_exception(self, ctx: AppContext, error: Exception) -> None:
-        """Called with the error that a background task ended with: announced and logged."""
-        await ctx.announce(got_background_exception, exception=error)
-        self.log_exception(ctx, (type(error), error, error.__traceback__))
-
-    # The steps of an exchange.
-
-    async def handle_request(self, request: Request) -> Response:
-        """From the request to its response, in the current context or one made for it."""
-        response: Response = await self._handle(request, self.request_context)
-        return response
-
-    async def handle_websocket(self, websocket: Websocket) -> Response | None:
-        """From the websocket to its end; gives the response to reject it with, if any."""
-        response: Response | None = await self._handle(websocket, self.websocket_context)
-        return response
-
-    async def _handle(self, connection: Any, make_context: Callable[[Any], AppContext]) -> Any:
-        context = current.get(None)
-        if context is not None and context.connection is connection:
-            return await lifecycle.handle(self, context)
-        async with make_context(connection) as context:
-            return await lifecycle.handle(self, context)
-
-    async def full_dispatch_request(self, ctx: AppContext | None = None) -> Response:
-        """Hooks, view, error handlers, after hooks."""
-        return await lifecycle.full_dispatch(self, ctx or current.get())  # type: ignore[return-value]  # None is for websockets
-
-    async def full_dispatch_websocket(self, ctx: AppContext | None = None) -> Response | None:
-        """Hooks, handler, error handlers, after hooks."""
-        return await lifecycle.full_dispatch(self, ctx or current.get())
-
-    async def preprocess_request(self, ctx: AppContext | None = None) -> Any:
-        """The before hooks; what the first of them gives that is not None."""
-        return await lifecycle.preprocess(ctx or current.get())
-
-    async def preprocess_websocket(self, ctx: AppContext | None = None) -> Any:
-        """The before hooks; what the first of them gives that is not None."""
-        return await lifecycle.preprocess(ctx or current.get())
-
-    async def dispatch_request(self, ctx: AppContext | None = None) -> Any:
-        """Call the view, or raise the routing error."""
-        return await lifecycle.dispatch(self, ctx or current.get())
-
-    async def dispatch_websocket(self, ctx: AppContext | None = None) -> Any:
-        """Call the handler, or raise the routing error."""
-        return await lifecycle.dispatch(self, ctx or current.get())
-
-    async def finalize_request(
-        self, ctx: AppContext, result: Any, from_error_handler: bool = False
-    ) -> Response:
-        """Make the response and run the after hooks."""
-        response: Response = await lifecycle.finalize(self, ctx, result, from_error_handler)
-        return response
-
-    async def finalize_websocket(
-        self, ctx: AppContext, result: Any, from_error_handler: bool = False
-    ) -> Response | None:
-        """Make the response, if there is a result, and run the after hooks."""
-        response: Response | None = await lifecycle.finalize(self, ctx, result, from_error_handler)
-        return response
-
-    async def process_response(self, ctx: AppContext, response: Response) -> Response:
-        """The after hooks, and the saving of the session."""
-        return await lifecycle.process(self, ctx, response)  # type: ignore[return-value]  # None is for websockets
-
-    async def postprocess_websocket(
-        self, ctx: AppContext, response: Response | None
-    ) -> Response | None:
-        """The after hooks, and the saving of the session."""
-        return await lifecycle.process(self, ctx, response)
-
-    def raise_routing_exception(self, request: BaseRequestWebsocket) -> NoReturn:
-        """Raise the error that routing ended with."""
-        assert request.routing_exception is not None
-        raise request.routing_exception
-
-    async def handle_user_exception(self, ctx: AppContext, error: Exception) -> Any:
-        """What the handler for *error* gives; raises *error* if there is none."""
-        return await lifecycle.handle_user_exception(self, ctx, error)
-
-    async def handle_http_exception(self, ctx: AppContext, error: HTTPException) -> Any:
-        """What the handler for *error* gives, or the error itself."""
-        return await lifecycle.handle_http_exception(self, ctx, error)
-
-    async def handle_exception(self, ctx: AppContext, error: Exception) -> Response:
-        """The 500 for an *error* that nobody handled; raised in tests and in debug mode."""
-        response: Response = await lifecycle.handle_exception(self, ctx, error)
-        return response
-
-    async def handle_websocket_exception(
-        self, ctx: AppContext, error: Exception
-    ) -> Response | None:
-        """As `handle_exception`, for websockets."""
-        response: Response | None = await lifecycle.handle_exception(self, ctx, error)
-        return response
-
-    def trap_http_exception(self, e: Exception) -> bool:
-        """Whether the HTTP error *e* is treated as an ordinary exception."""
-        if self.config["TRAP_HTTP_EXCEPTIONS"]:
-            return True
-        trap = self.config["TRAP_BAD_REQUEST_ERRORS"]
-        if trap is None and self.debug and isinstance(e, BadRequestKeyError):
-            return True
-        return bool(trap) and isinstance(e, HTTPException) and e.code == 400
-
-    def should_ignore_error(self, error: BaseException | None) -> bool:
-        """Kept for applications that override it; Pottle ignores none."""
-        return False
-
-    def log_exception(
-        self, ctx: AppContext | ExcInfo, exception_info: ExcInfo | None = None
-    ) -> None:
-        """Log an error that nobody handled, with what was being handled."""
-        if exception_info is None:
-            exception_info, ctx = ctx, current.get(None)  # type: ignore[assignment]  # the older spelling
-        connection = ctx.connection if isinstance(ctx, AppContext) else None
-        if connection is None:
-            what = "in the application"
-        elif isinstance(connection, Websocket):
-            what = f"on websocket {connection.path}"
-        else:
-            what = f"on request {connection.method} {connection.path}"
-        self.logger.error("Exception %s", what, exc_info=exception_info)
-
-    async def do_teardown_request(self, ctx: AppContext, exc: BaseException | None = None) -> None:
-        """The teardown functions of a request."""
-        await lifecycle.teardown(self, ctx, exc)
-
-    async def do_teardown_websocket(
-        self, ctx: AppContext, exc: BaseException | None = None
-    ) -> None:
-        """The teardown functions of a websocket."""
-        await lifecycle.teardown(self, ctx, exc)
-
-    async def do_teardown_appcontext(
-        self, ctx: AppContext, exc: BaseException | None = None
-    ) -> None:
-        """The teardown functions of the context itself."""
-        await lifecycle.teardown_appcontext(self, ctx, exc, appcontext_tearing_down)
-
-    # Contexts.
-
-    def app_context(self) -> AppContext:
-        """A context without a request: ``async with app.app_context():``."""
-        return AppContext(self)
-
-    def request_context(self, request: Request) -> AppContext:
-        """A context around *request*."""
-        return AppContext(self, request=request)
-
-    def websocket_context(self, websocket: Websocket) -> AppContext:
-        """A context around *websocket*."""
-        return AppContext(self, websocket=websocket)
 
     def test_request_context(self, path: str, **kwargs: Any) -> AppContext:
         """A context around a request for *path*, made for a test.
@@ -747,13 +494,25 @@ class Pottle(Scaffold, metaclass=PottleType):
 
     # Serving.
 
+    def add_background_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Run *func* in a task, in an app context, while requests go on.
+
+        At shutdown it has BACKGROUND_TASK_SHUTDOWN_TIMEOUT seconds to end before it is cancelled.
+        """
+        self._lifespan.add_background_task(func, args, kwargs)
+
+    async def handle_background_exception(self, ctx: AppContext, error: Exception) -> None:
+        """Called with the error that a background task ended with: announced and logged."""
+        await ctx.announce(got_background_exception, exception=error)
+        self.log_exception(ctx, (type(error), error, error.__traceback__))
+
     async def startup(self) -> None:
         """Run what has to run before the first request; undone again if it fails."""
-        await self._serving.start()
+        await self._lifespan.start()
 
     async def shutdown(self) -> None:
         """Wait for background tasks, undo the start-up in reverse order."""
-        await self._serving.stop()
+        await self._lifespan.stop()
 
     def begin_shutdown(self) -> None:
         """Tell views that the server is about to stop.
@@ -761,7 +520,7 @@ class Pottle(Scaffold, metaclass=PottleType):
         Sets `shutdown_event`, ends event streams and closes websockets with 1012. Servers run by
         Pottle call it when the signal comes; call it on the event loop's thread.
         """
-        self._serving.begin_shutdown()
+        self._lifespan.begin_shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application, by way of `asgi_app`, which middleware may wrap."""
@@ -804,46 +563,5 @@ def _methods_of(
     return {method.upper() for method in (*chosen, *required)}
 
 
-def _watched(value: Any, on_change: Callable[[], None], kind: Any) -> Any:
-    """A container of registrations that was assigned as a whole, as one that is watched."""
-    container = kind(on_change)
-    if kind is _LIST:
-        container.extend(value)
-        return container
-    for key, registered in value.items():
-        container[key] = registered
-    return container
-
-
-_LIST: Any = WatchedList
-_TABLE_NAMES: Iterator[str] = (
-    f"{when}_{what}_funcs"
-    for when in ("before", "after", "teardown")
-    for what in ("request", "websocket")
-)
-_HOOK_TABLES: dict[str, type] = {
-    **dict.fromkeys(_TABLE_NAMES, HookTable),
-    "template_context_processors": HookTable,
-    "url_default_functions": HookTable,
-    "url_value_preprocessors": HookTable,
-    "teardown_appcontext_funcs": WatchedList,
-    "view_functions": WatchedDict,
-}
-Pottle.original_methods = {
-    name: getattr(Pottle, name) for name in dir(Pottle) if callable(getattr(Pottle, name, None))
-}
-#: Attributes that a plan is compiled from: assigning one makes the plan old.
-_PLANNED = frozenset(
-    {
-        *_HOOK_TABLES,
-        *Pottle.original_methods,
-        "config",
-        "json",
-        "request_class",
-        "response_class",
-        "session_interface",
-        "subdomain_matching",
-        "url_map",
-        "websocket_class",
-    }
-)
+# What a plan is compiled from and what may be overridden: all that has been defined above.
+Pottle.seal()

@@ -16,7 +16,7 @@ from .signals import got_serving_exception
 from .utils import cancel_tasks, run_sync_iterable, set_thread_limit
 
 
-class Serving:
+class Lifespan:
     """Starts and stops one application, again and again if need be."""
 
     def __init__(self, app: Any) -> None:
