@@ -124,8 +124,9 @@ def test_sigterm_with_work_in_flight(folder: Path, name: str, options: tuple[str
             assert slow.result().text == "slow but sure"
             assert server.process.wait(5) == 0
         assert server.end() == 0
-        assert "events closed" in server.output
-        assert server.output.count("after serving") == (2 if options else 1)
+        text = "\n".join(server.output)  # the lines of two workers may run into each other
+        assert "events closed" in text
+        assert text.count("after serving") == (2 if options else 1)
 
 
 @pytest.mark.parametrize("name", SERVERS)
