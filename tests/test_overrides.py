@@ -342,7 +342,6 @@ class TestTheyDecide:
         async with app.test_client().websocket("/ws") as peer:
             assert await peer.receive() == "ws dispatched"
 
-    @pytest.mark.xfail(reason="the engine makes its contexts itself", strict=True)
     async def test_request_context(self, way, monkeypatch):
         def request_context(self, request):
             context = Pottle.original_methods["request_context"](self, request)
@@ -356,6 +355,24 @@ class TestTheyDecide:
             return current.get().mark
 
         assert await get(app, "/mark") == "own"
+
+    async def test_a_context_of_its_own_is_torn_down_once(self, way, monkeypatch):
+        def request_context(self, request):
+            return Pottle.original_methods["request_context"](self, request)
+
+        app, seen = make_app(way, {"request_context": request_context}, monkeypatch), []
+
+        @app.teardown_request
+        async def teardown(exc):
+            seen.append(repr(exc))
+
+        @app.route("/fails")
+        async def fails():
+            raise ValueError("so")
+
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        assert (await app.test_client().get("/fails")).status_code == 500
+        assert seen == ["ValueError('so')"]
 
 
 @pytest.fixture

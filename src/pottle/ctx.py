@@ -298,7 +298,7 @@ class AppContext:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.pop(exc_value)
+        await self.pop(exc_value or self.error)
 
     def __repr__(self) -> str:
         of = "" if self.connection is None else f" {self.connection!r}"

@@ -87,7 +87,8 @@ class Dispatcher(Planned):
 
     async def _handle(self, connection: Any, make_context: Callable[[Any], AppContext]) -> Any:
         context = current.get(None)
-        if context is not None and context.connection is connection:
+        ours = not self.plan.foreign_context
+        if ours and context is not None and context.connection is connection:
             return await lifecycle.handle(self, context)
         async with make_context(connection) as context:
             return await lifecycle.handle(self, context)

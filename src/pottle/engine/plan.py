@@ -92,11 +92,13 @@ class Plan:
         self.domain: str = app.url_map.default_subdomain or ""
         self.by_host: bool = app.url_map.host_matching or app.subdomain_matching
         self.session_is_lazy: bool = (
-            _class_of(app.session_interface).open_session
+            getattr(app.session_interface.open_session, "__func__", None)
             is SecureCookieSessionInterface.open_session
         )
         self.request_is_ours = app.request_class.__init__ is Request.__init__
         self.websocket_is_ours = app.websocket_class.__init__ is Websocket.__init__
+        #: The application makes contexts of its own, which the engine's must leave the work to.
+        self.foreign_context = _overridden(app, ("request_context", "websocket_context"))
         self.own_adapter = not _overridden(app, ("create_url_adapter",))
         self.bare_possible = (
             app.bare_lane

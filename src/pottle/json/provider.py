@@ -18,7 +18,12 @@ from typing import IO, Any, Protocol
 
 from werkzeug.http import http_date
 
+from ..active import changed
+
 Encode = Callable[[Any], str]
+
+#: What a plan has taken over from a provider, and must take over anew when it is assigned.
+_PLANNED = frozenset({"mimetype", "response", "encode", "_prepare_response_obj"})
 
 
 class App(Protocol):
@@ -63,6 +68,11 @@ class JSONProvider:
 
     def __init__(self, app: App) -> None:
         self._app: App = weakref.proxy(app)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in _PLANNED:
+            changed()
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """*obj* as JSON text; *kwargs* are for the library underneath."""

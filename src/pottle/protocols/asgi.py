@@ -161,7 +161,8 @@ async def _live(
         if exchange.answered and isinstance(error, Exception):
             await _report(exchange, error)
     try:
-        if not exchange.route.bare or exchange.error is not None:
+        bare = exchange.route.bare and exchange.error is None
+        if not bare and not exchange.plan.foreign_context:
             await exchange.teardown(exchange.error)
     except Exception as error:
         if failure is not None or exchange.answered:

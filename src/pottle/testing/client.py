@@ -118,7 +118,7 @@ class PottleClient:
         # In the order of `_make_request`, which Quart's subclasses override.
         call: dict[str, Any] = {
             "path": path,
-            "method": method,
+            "method": method.upper(),
             "headers": headers,
             "data": data,
             "form": form,
