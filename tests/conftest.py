@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))  # for `import dashboard`
 
 pytest_plugins = ["redis_server"]
+#: An application with tests of its own, which `test_quart_app` runs.
+collect_ignore = ["quart_app"]
 
 #: Turns of the event loop that a task gets to notice that the test is over.
 TURNS = 50

@@ -27,7 +27,7 @@ def config(tmp_path: Path) -> Config:
 def test_defaults_are_copied() -> None:
     config = Config("/", DEFAULT_CONFIG)
     config["DEBUG"] = True
-    assert DEFAULT_CONFIG["DEBUG"] is False
+    assert DEFAULT_CONFIG["DEBUG"] is None
     assert Config("/") == {}
 
 

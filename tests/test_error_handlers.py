@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import pytest
@@ -20,7 +21,7 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as WSGIResponse
 
 from pottle import Blueprint, Pottle, Response, abort, redirect, request, websocket
-from pottle.testing import WebsocketResponseError
+from pottle.testing import WebsocketClosed, WebsocketResponseError
 
 
 @pytest.fixture(params=["async", "sync"])
@@ -503,3 +504,62 @@ class TestWebsockets:
         with pytest.raises(Oops):
             async with app.test_client().websocket("/") as peer:
                 await peer.receive()
+
+
+class TestCancellation:
+    """A view may await a task that somebody else has cancelled; its own client is still there."""
+
+    @pytest.fixture(params=["hooks", "no hooks"])
+    def app(self, request):
+        app = Pottle(__name__)
+        if request.param == "hooks":
+            app.teardown_request(lambda error: None)
+
+        @app.get("/")
+        async def index():
+            task = asyncio.create_task(asyncio.sleep(60))
+            task.cancel()
+            await task
+
+        @app.websocket("/")
+        async def talk():
+            await websocket.accept()
+            await index()
+
+        @app.get("/wait")
+        async def wait():
+            app.waiting.set()
+            await asyncio.sleep(60)
+
+        app.waiting = asyncio.Event()
+        return app
+
+    async def test_that_nobody_asked_for_is_an_error(self, app, caplog):
+        response = await app.test_client().get("/")
+        assert response.status_code == 500
+        assert caplog.records[-1].getMessage() == "Exception on request GET /"
+
+    async def test_in_a_websocket(self, app, caplog):
+        async with app.test_client().websocket("/") as peer:
+            with pytest.raises(WebsocketClosed, match="1011"):
+                await peer.receive()
+        assert caplog.records[-1].getMessage() == "Exception on websocket /"
+
+    async def test_of_the_request_itself_goes_on(self, app, caplog):
+        scope = {"type": "http", "method": "GET", "path": "/wait", "headers": []}
+        scope |= {"query_string": b"", "http_version": "1.1", "scheme": "http"}
+        sent = []
+
+        async def receive():
+            await asyncio.Event().wait()
+
+        async def send(message):
+            sent.append(message)
+
+        task = asyncio.create_task(app(scope, receive, send))
+        await app.waiting.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert sent == []
+        assert not caplog.records

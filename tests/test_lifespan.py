@@ -392,6 +392,16 @@ class TestBackgroundTasks:
             app.add_background_task(work)
         assert seen == ["after"]
 
+    async def test_a_done_task_that_nobody_took_out_is_not_waited_for(self):
+        app = make_app()
+        async with app.test_app():
+            task = asyncio.create_task(asyncio.sleep(0))
+            app.background_tasks.add(task)  # as extensions do, with no callback that discards it
+            await task
+            async with asyncio.timeout(1):
+                await app.shutdown()
+        assert task in app.background_tasks
+
     async def test_a_task_may_shut_the_application_down(self):
         app, seen = make_app(), []
         app.after_serving(lambda: seen.append("after"))

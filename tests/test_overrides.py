@@ -620,6 +620,7 @@ class TestAtTheEdge:
         app.send_static_file.__func__.exempt = True
         try:
             assert app.send_static_file.exempt
+            assert app.view_functions["static"].exempt
         finally:
             del Scaffold.send_static_file.exempt
 

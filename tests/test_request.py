@@ -71,7 +71,7 @@ async def facts(
         (lambda r: r.referrer, "http://r/"),
         (lambda r: r.user_agent.string, "U/1"),
         (lambda r: list(r.access_route), ["1.2.3.4", "5.6.7.8"]),
-        (lambda r: r.remote_addr, "127.0.0.1"),
+        (lambda r: r.remote_addr, "<local>"),
         (lambda r: r.headers["ACCEPT-LANGUAGE"], "de, en;q=0.3"),
         (lambda r: r.headers.get("X-None"), None),
         (lambda r: r.http_version, "1.1"),
@@ -97,7 +97,7 @@ async def test_what_was_not_sent() -> None:
             list(r.access_route),
         )
 
-    expected = (None, None, None, None, None, "", False, [], ["127.0.0.1"])
+    expected = (None, None, None, None, None, "", False, [], ["<local>"])
     assert await facts("/", look) == expected
 
 
@@ -346,7 +346,7 @@ def show_connection(app: Pottle) -> None:
     [
         (
             {},
-            {"url": "http://localhost/", "server": None, "client": None, "route": []},
+            {"url": "http://localhost/", "server": None, "client": "<local>", "route": ["<local>"]},
         ),
         (  # granian
             {"server": ("10.0.0.1", "8000"), "client": ("1.2.3.4", "5"), "headers": []},
@@ -361,7 +361,7 @@ def show_connection(app: Pottle) -> None:
             {
                 "url": "http://localhost/",
                 "server": ["/run/socket", None],
-                "client": None,
+                "client": "<local>",
                 "root": "",
             },
         ),

@@ -222,7 +222,7 @@ async def test_answers_without_a_body_have_none(method: str, status: int) -> Non
         return source(), status
 
     async def closable() -> Any:
-        return Closable(), status
+        return Response(Closable()), status
 
     async def data() -> Any:
         return "data", status

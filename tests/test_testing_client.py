@@ -123,7 +123,7 @@ async def test_defaults(client):
     seen = await echoed(await client.get("/echo"))
     assert seen["headers"] == {"Host": "localhost", "User-Agent": "Pottle"}
     assert seen["url"] == "http://localhost/echo"
-    assert seen["remote"] == "127.0.0.1"
+    assert seen["remote"] == "<local>"
     assert seen["version"] == "1.1"
 
 
@@ -473,6 +473,13 @@ async def test_set_cookie_as_in_quart(client):
     client.delete_cookie("localhost", "a")
     client.delete_cookie("www.example.com", "b", domain="example.com")
     assert [cookie.key for cookie in client.cookie_jar] == ["e"]
+
+
+async def test_set_cookie_without_a_server_name(client):
+    client.set_cookie(None, "a", "1", domain=None)
+    assert await cookies_at(client) == {"a": "1"}
+    client.delete_cookie(None, "a")
+    assert await cookies_at(client) == {}
 
 
 async def test_set_cookie_as_in_flask(app, client):

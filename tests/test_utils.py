@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from werkzeug.datastructures import Headers
 
-from pottle import utils
+from pottle import Pottle, utils
 from pottle.utils import (
+    async_to_sync,
     call_in_thread,
     cancel_tasks,
     decode_headers,
@@ -130,6 +131,57 @@ class TestCallInThread:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert seen == ["work", "clean-up"]
+
+
+class TestAsyncToSync:
+    async def test_runs_on_the_loop_that_waits_for_the_thread(self):
+        loops = [asyncio.get_running_loop()]
+
+        async def work(a, *, b):
+            loops.append(asyncio.get_running_loop())
+            await asyncio.sleep(0)
+            return a + b
+
+        assert await call_in_thread(async_to_sync(work), 1, b=2) == 3
+        assert loops[0] is loops[1]
+
+    async def test_context_variables_travel_there_and_back(self):
+        async def repaint():
+            seen = colour.get()
+            colour.set("green")
+            return seen
+
+        def work():
+            colour.set("red")
+            return async_to_sync(repaint)(), colour.get()
+
+        assert await call_in_thread(work) == ("red", "green")
+
+    async def test_errors_come_through(self):
+        async def fail():
+            raise ValueError("in the coroutine")
+
+        with pytest.raises(ValueError, match="in the coroutine"):
+            await call_in_thread(async_to_sync(fail))
+
+    def test_makes_a_loop_where_none_runs(self):
+        assert async_to_sync(coroutine_function)() == "async"
+
+    async def test_refuses_to_block_the_loop(self):
+        with pytest.raises(RuntimeError, match="cannot be waited for on the thread of the event"):
+            async_to_sync(coroutine_function)()
+
+    def test_a_thread_of_the_pool_is_tied_to_a_loop_for_one_call_only(self):
+        asyncio.run(call_in_thread(lambda: None))
+        assert utils.thread_pool().submit(async_to_sync(coroutine_function)).result() == "async"
+
+    async def test_keeps_what_the_function_is_called(self):
+        assert async_to_sync(coroutine_function).__name__ == "coroutine_function"
+
+    async def test_ensure_sync_leaves_plain_functions_alone(self):
+        app = Pottle(__name__)
+        assert app.ensure_sync(print) is print
+        assert await call_in_thread(app.ensure_sync(Asynchronous())) == "async"
 
 
 class TestRunSync:
@@ -275,9 +327,9 @@ class TestTasks:
 
 def test_headers():
     pairs = [("Content-Type", "text/plain"), ("X-A", "ä")]
-    encoded = [(b"content-type", b"text/plain"), (b"x-a", b"\xe4")]
+    encoded = [(b"content-type", b"text/plain"), (b"x-a", b"\xc3\xa4")]
     assert encode_headers(pairs) == encode_headers(Headers(pairs)) == encoded
-    assert list(decode_headers(encoded)) == pairs
+    assert list(decode_headers([encoded[0], (b"x-a", b"\xe4")])) == pairs
 
 
 def test_paths():

@@ -140,11 +140,8 @@ class Pottle(Dispatcher):
                 f"{self.static_url_path}/<path:filename>",
                 endpoint="static",
                 host=static_host,
-                view_func=self._send_static,
+                view_func=self.send_static_file,
             )
-
-    async def _send_static(self, filename: str) -> Response:
-        return await self.send_static_file(filename)
 
     # Made at first use.
 
@@ -367,10 +364,11 @@ class Pottle(Dispatcher):
             return self.url_map.bind_to_request(request, subdomain, server_name)
         if server_name is None:
             return None
+        secure = self.config["PREFER_SECURE_URLS"]
         return self.url_map.bind(
             server_name,
             script_name=self.config["APPLICATION_ROOT"],
-            url_scheme=self.config["PREFERRED_URL_SCHEME"],
+            url_scheme="https" if secure else self.config["PREFERRED_URL_SCHEME"],
         )
 
     def url_for(

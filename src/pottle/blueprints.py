@@ -246,17 +246,17 @@ class Blueprint(Scaffold):
         self.record_once(add)
         return func
 
-    def before_app_request(self, func: F) -> F:
+    def before_app_request(self, f: F) -> F:
         """As `before_request`, for every request to the application."""
-        return self._on_app("before_request_funcs", func)
+        return self._on_app("before_request_funcs", f)
 
-    def after_app_request(self, func: F) -> F:
+    def after_app_request(self, f: F) -> F:
         """As `after_request`, for every request to the application."""
-        return self._on_app("after_request_funcs", func)
+        return self._on_app("after_request_funcs", f)
 
-    def teardown_app_request(self, func: F) -> F:
+    def teardown_app_request(self, f: F) -> F:
         """As `teardown_request`, for every request to the application."""
-        return self._on_app("teardown_request_funcs", func)
+        return self._on_app("teardown_request_funcs", f)
 
     def before_app_websocket(self, func: F) -> F:
         """As `before_websocket`, for every websocket of the application."""
@@ -270,17 +270,17 @@ class Blueprint(Scaffold):
         """As `teardown_websocket`, for every websocket of the application."""
         return self._on_app("teardown_websocket_funcs", func)
 
-    def app_context_processor(self, func: F) -> F:
+    def app_context_processor(self, f: F) -> F:
         """As `context_processor`, for every template of the application."""
-        return self._on_app("template_context_processors", func)
+        return self._on_app("template_context_processors", f)
 
-    def app_url_value_preprocessor(self, func: F) -> F:
+    def app_url_value_preprocessor(self, f: F) -> F:
         """As `url_value_preprocessor`, for the whole application."""
-        return self._on_app("url_value_preprocessors", func)
+        return self._on_app("url_value_preprocessors", f)
 
-    def app_url_defaults(self, func: F) -> F:
+    def app_url_defaults(self, f: F) -> F:
         """As `url_defaults`, for the whole application."""
-        return self._on_app("url_default_functions", func)
+        return self._on_app("url_default_functions", f)
 
     def app_errorhandler(self, code: type[Exception] | int) -> Callable[[F], F]:
         """As `errorhandler`, for the whole application."""

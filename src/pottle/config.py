@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, ove
 from werkzeug.utils import import_string
 
 from .errors import SetupError
+from .utils import ENVIRONMENT_PREFIXES
 
 if TYPE_CHECKING:
     from .typing import FilePath
@@ -29,7 +30,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5,  # seconds
     "BODY_TIMEOUT": 60,  # seconds without a byte
     "CANCEL_ON_DISCONNECT": True,
-    "DEBUG": False,
+    "DEBUG": None,
     "ENV": None,
     "EXPLAIN_TEMPLATE_LOADING": False,
     "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,  # bytes
@@ -172,22 +173,31 @@ class Config(dict[str, Any]):
         mapping = self._read(filename, load, silent, text)
         return mapping is not None and self.from_mapping(mapping)
 
-    def from_mapping(self, mapping: Mapping[str, Any] | None = None, **kwargs: Any) -> bool:
+    def from_mapping(
+        self, mapping: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None, **kwargs: Any
+    ) -> bool:
         """Like `update`, but keys that are not in upper case are left out. Always answers True."""
-        items = {**(mapping or {}), **kwargs}
+        items: dict[str, Any] = {}
+        items.update(mapping or {}, **kwargs)
         self.update({key: value for key, value in items.items() if key.isupper()})
         return True
 
     def from_prefixed_env(
-        self, prefix: str = "POTTLE", *, loads: Callable[[str], Any] = json.loads
+        self, prefix: str | None = None, *, loads: Callable[[str], Any] = json.loads
     ) -> bool:
-        """Take the environment variables that begin with *prefix* and an underscore.
+        """Take the environment variables that begin with *prefix* (``POTTLE``) and an underscore.
 
         Each value goes through *loads* (JSON by default) and stays a string where that fails.
         Two underscores reach into nested dictionaries, made where they are missing:
         ``POTTLE_DATABASE__POOL__SIZE=5``. Always answers True.
         """
-        start = f"{prefix}_"
+        prefixes = reversed(ENVIRONMENT_PREFIXES) if prefix is None else [prefix]
+        for start in prefixes:
+            self._take_variables(f"{start}_", loads)
+        self._changed()
+        return True
+
+    def _take_variables(self, start: str, loads: Callable[[str], Any]) -> None:
         for variable in sorted(os.environ):
             if not variable.startswith(start):
                 continue
@@ -207,8 +217,6 @@ class Config(dict[str, Any]):
                     )
                 target = cast("MutableMapping[str, Any]", inner)
             target[key] = value
-        self._changed()
-        return True
 
     def get_namespace(
         self, namespace: str, lowercase: bool = True, trim_namespace: bool = True

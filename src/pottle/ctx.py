@@ -227,7 +227,7 @@ class AppContext:
         twin._original = self._original or self
         return twin
 
-    async def match_request(self) -> None:
+    def match_request(self) -> None:
         """Find the endpoint for the request or websocket; an error is raised at dispatch."""
         self.app.plan.route(self)
 
@@ -243,7 +243,7 @@ class AppContext:
         try:
             await self.announce(appcontext_pushed)
             if self.connection is not None:
-                await self.match_request()
+                self.match_request()
                 await self.app.plan.open_session(self)
         except BaseException:
             current.reset(self.token)

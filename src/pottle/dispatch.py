@@ -23,7 +23,7 @@ from .logging import create_logger
 from .planned import Planned
 from .signals import appcontext_tearing_down
 from .typing import ResponseReturnValue
-from .utils import is_async, run_sync
+from .utils import async_to_sync, is_async, run_sync
 from .wrappers import BaseRequestWebsocket, Request, Response, Websocket
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -54,6 +54,17 @@ class Dispatcher(Planned):
     def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
         """*func* run in a thread; override it to run synchronous code otherwise."""
         return run_sync(func)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """*func* as a plain function: itself, or run as `async_to_sync` has it.
+
+        For synchronous code: a decorator written for Flask calls what it wraps through this.
+        """
+        return self.async_to_sync(func) if is_async(func) else func
+
+    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+        """*func* run on the event loop, while the thread waits; see `pottle.utils.async_to_sync`."""
+        return async_to_sync(func)
 
     # Results.
 

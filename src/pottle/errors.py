@@ -21,10 +21,11 @@ class PottleError(Exception):
     """Base of the errors that say: the program uses Pottle wrongly."""
 
 
-class SetupError(PottleError, ValueError, AssertionError):
+class SetupError(PottleError, ValueError, AssertionError, RuntimeError):
     """A registration that cannot work, said where it is made and not at the first request.
 
-    Flask raises a ValueError for some of these and an AssertionError for others; this is both.
+    Flask raises a ValueError for some of these, an AssertionError for others and a RuntimeError for
+    a missing static folder; this is all of them.
     """
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import os
 import sys
 from collections.abc import (
     AsyncGenerator,
@@ -38,6 +37,7 @@ from .globals import app_ctx, current_app, request, session
 from .sendfile import send_file as send_file
 from .sendfile import send_from_directory as send_from_directory
 from .signals import message_flashed
+from .utils import environment
 from .wrappers import Response
 
 T = TypeVar("T")
@@ -272,7 +272,7 @@ def get_template_attribute(template_name: str, attribute: str) -> Any:
     return getattr(environment.get_template(template_name).module, attribute)
 
 
-def stream_with_context(generator_or_function: Any) -> Any:
+def stream_with_context(func: Any) -> Any:
     """Let a generator run in the context that is active now, wherever it is iterated later.
 
     Takes a generator, synchronous or not (any other iterator or async iterable will do), or
@@ -281,12 +281,12 @@ def stream_with_context(generator_or_function: Any) -> Any:
 
     Raises `ContextError` where no context is active.
     """
-    kind = generator_or_function.__class__
+    kind = func.__class__
     if issubclass(kind, AsyncIterable):
-        return _stream_async(_context_to_keep(), generator_or_function)
+        return _stream_async(_context_to_keep(), func)
     if issubclass(kind, Iterator):
-        return _stream_sync(_context_to_keep(), generator_or_function)
-    return _streaming_function(generator_or_function)
+        return _stream_sync(_context_to_keep(), func)
+    return _streaming_function(func)
 
 
 def _streaming_function(func: Callable[..., Any]) -> Callable[..., Any]:
@@ -360,13 +360,13 @@ def _stream_sync(context: Any, iterator: Iterator[T]) -> Iterator[T]:
 
 def get_debug_flag() -> bool:
     """Whether the environment asks for debug mode: ``POTTLE_DEBUG`` is set and not 0, false or no."""
-    value = os.environ.get("POTTLE_DEBUG", "")
+    value = environment("DEBUG")
     return bool(value) and value.lower() not in _FALSE
 
 
 def get_load_dotenv(default: bool = True) -> bool:
     """Whether dotenv files are to be loaded: ``POTTLE_SKIP_DOTENV`` decides, else *default*."""
-    value = os.environ.get("POTTLE_SKIP_DOTENV", "")
+    value = environment("SKIP_DOTENV")
     return value.lower() in _FALSE if value else default
 
 

@@ -90,7 +90,9 @@ class Lifespan:
             await cancel_tasks(self._other_tasks())
 
     def _other_tasks(self) -> set[asyncio.Task[Any]]:
-        return self.background_tasks - {asyncio.current_task()}
+        """Those still to be waited for; done ones stay in the set if an extension put them there."""
+        running = {task for task in self.background_tasks if not task.done()}
+        return running - {asyncio.current_task()}
 
     async def _tell(self, error: BaseException) -> None:
         if got_serving_exception.receivers:

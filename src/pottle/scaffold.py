@@ -122,7 +122,8 @@ class Scaffold:
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """Seconds that a browser may keep *filename*: the configured ones; None to ask each time."""
-        value = current_app.config["SEND_FILE_MAX_AGE_DEFAULT"]
+        config: Any = getattr(self, "config", None)  # an application's own; a blueprint has none
+        value = (current_app.config if config is None else config)["SEND_FILE_MAX_AGE_DEFAULT"]
         if value is None:
             return None
         return int(value.total_seconds()) if hasattr(value, "total_seconds") else int(value)
@@ -292,17 +293,17 @@ class Scaffold:
         table[None].append(func)
         return func
 
-    def before_request(self, func: F) -> F:
-        """Call *func* before each request; what it returns, unless None, is the answer."""
-        return self._add_hook(self.before_request_funcs, func)
+    def before_request(self, f: F) -> F:
+        """Call *f* before each request; what it returns, unless None, is the answer."""
+        return self._add_hook(self.before_request_funcs, f)
 
-    def after_request(self, func: F) -> F:
-        """Call *func* with each response; it returns the response to send."""
-        return self._add_hook(self.after_request_funcs, func)
+    def after_request(self, f: F) -> F:
+        """Call *f* with each response; it returns the response to send."""
+        return self._add_hook(self.after_request_funcs, f)
 
-    def teardown_request(self, func: F) -> F:
-        """Call *func* at the end of each request with the error that nobody handled, or None."""
-        return self._add_hook(self.teardown_request_funcs, func)
+    def teardown_request(self, f: F) -> F:
+        """Call *f* at the end of each request with the error that nobody handled, or None."""
+        return self._add_hook(self.teardown_request_funcs, f)
 
     def before_websocket(self, func: F) -> F:
         """Call *func* before each websocket; what it returns, unless None, rejects it."""
@@ -316,17 +317,17 @@ class Scaffold:
         """Call *func* at the end of each websocket with the error that nobody handled, or None."""
         return self._add_hook(self.teardown_websocket_funcs, func)
 
-    def context_processor(self, func: F) -> F:
-        """Give templates the names in the dictionary that *func* returns."""
-        return self._add_hook(self.template_context_processors, func)
+    def context_processor(self, f: F) -> F:
+        """Give templates the names in the dictionary that *f* returns."""
+        return self._add_hook(self.template_context_processors, f)
 
-    def url_value_preprocessor(self, func: F) -> F:
-        """Call *func* with endpoint and view arguments, which it may change, before the hooks."""
-        return self._add_hook(self.url_value_preprocessors, func)
+    def url_value_preprocessor(self, f: F) -> F:
+        """Call *f* with endpoint and view arguments, which it may change, before the hooks."""
+        return self._add_hook(self.url_value_preprocessors, f)
 
-    def url_defaults(self, func: F) -> F:
-        """Call *func* with endpoint and values, which it may change, when a URL is built."""
-        return self._add_hook(self.url_default_functions, func)
+    def url_defaults(self, f: F) -> F:
+        """Call *f* with endpoint and values, which it may change, when a URL is built."""
+        return self._add_hook(self.url_default_functions, f)
 
     def errorhandler(self, code_or_exception: type[Exception] | int) -> Callable[[F], F]:
         """Decorate the handler of an error: a class of exceptions, or the code of an HTTP error."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from functools import partial, wraps
@@ -26,6 +27,8 @@ _END: Any = object()
 
 _pool: ThreadPoolExecutor | None = None
 _threads = DEFAULT_THREADS
+#: In a thread of the pool: `loop` is the event loop that waits for it.
+_waiting = threading.local()
 
 
 def set_thread_limit(threads: int) -> None:
@@ -57,7 +60,8 @@ async def call_in_thread(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwa
     """
     context = copy_context()
     call = partial(context.run, func, *args, **kwargs)
-    future = asyncio.get_running_loop().run_in_executor(thread_pool(), _without_stop, call)
+    loop = asyncio.get_running_loop()
+    future = loop.run_in_executor(thread_pool(), _without_stop, loop, call)
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:
@@ -86,11 +90,14 @@ class _Stopped:
         self.error = error
 
 
-def _without_stop(call: Callable[[], Any]) -> Any:
+def _without_stop(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> Any:
+    _waiting.loop = loop
     try:
         return call()
     except StopIteration as error:
         return _Stopped(error)
+    finally:
+        del _waiting.loop
 
 
 def _bring_back(context: Context) -> None:
@@ -130,6 +137,43 @@ def run_sync(func: Callable[P, T]) -> Callable[P, Any]:
     return in_thread
 
 
+def async_to_sync(func: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Make the coroutine function *func* a plain one, for synchronous code.
+
+    In synchronous code that Pottle runs it is run on the event loop, while the thread waits; context
+    variables travel there and back. Where no loop runs it gets one of its own. On the thread of a
+    running loop, which cannot wait for itself, a call raises `RuntimeError`.
+    """
+
+    async def result(*args: P.args, **kwargs: P.kwargs) -> tuple[T, Context]:
+        return await func(*args, **kwargs), copy_context()
+
+    @wraps(func)
+    def waiting(*args: P.args, **kwargs: P.kwargs) -> T:
+        loop = getattr(_waiting, "loop", None)
+        if loop is not None:
+            future = asyncio.run_coroutine_threadsafe(result(*args, **kwargs), loop)
+            outcome, context = future.result()
+        elif _is_loop_running():
+            raise RuntimeError(
+                f"{func!r} cannot be waited for on the thread of the event loop: await it instead."
+            )
+        else:
+            outcome, context = asyncio.run(result(*args, **kwargs))
+        _bring_back(context)
+        return outcome
+
+    return waiting
+
+
+def _is_loop_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 async def run_sync_iterable(iterable: Iterable[T]) -> AsyncGenerator[T]:
     """Iterate *iterable* in threads, one step at a time, all steps in the caller's context."""
     iterator = iter(iterable)
@@ -142,14 +186,31 @@ async def run_sync_iterable(iterable: Iterable[T]) -> AsyncGenerator[T]:
             await call_in_thread(close)
 
 
+#: What the names of environment variables begin with; of several, the first one that is set counts.
+ENVIRONMENT_PREFIXES = ["POTTLE"]
+
+
+def environment(name: str) -> str:
+    """The environment variable ``POTTLE_`` *name*; empty where it is not set."""
+    for prefix in ENVIRONMENT_PREFIXES:
+        value = os.environ.get(f"{prefix}_{name}")
+        if value:
+            return value
+    return ""
+
+
 def file_path_to_path(*paths: str | os.PathLike[str]) -> Path:
     """Join *paths* to one `pathlib.Path`."""
     return Path(*paths)
 
 
 def encode_headers(headers: Headers | Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    """Headers as ASGI wants them: lower-case names, both parts as latin-1 bytes."""
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    """Headers as ASGI wants them: lower-case names, both parts as bytes.
+
+    RFC 9110 section 5.5 leaves the meaning of other bytes than those of ASCII open; browsers take
+    those in a `Location` or a file name for UTF-8.
+    """
+    return [(name.lower().encode(), value.encode()) for name, value in headers]
 
 
 class DecodedHeaders(Headers):

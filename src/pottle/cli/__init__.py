@@ -1,12 +1,14 @@
-"""The command line: ``pottle run``, ``serve``, ``routes``, ``shell``, and an application's own.
+"""The command line: ``pottle run``, ``serve``, ``routes``, ``shell``, ``exec``, and your own commands.
 
 The only place that imports click. The names are those of Flask's and Quart's `cli` modules.
 """
 
 from __future__ import annotations
 
+from pottle.cli import alias
 from pottle.cli.context import with_appcontext
 from pottle.cli.dotenv import load_dotenv
+from pottle.cli.exec import exec_command
 from pottle.cli.groups import AppGroup, PottleGroup
 from pottle.cli.info import ScriptInfo, pass_script_info
 from pottle.cli.loading import (
@@ -31,6 +33,7 @@ __all__ = [
     "ScriptInfo",
     "cli",
     "current_app",
+    "exec_command",
     "find_app_by_string",
     "find_best_app",
     "get_debug_flag",
@@ -61,5 +64,8 @@ app.py, wsgi.py or asgi.py in this folder.
 
 
 def main() -> None:
-    """Run the ``pottle`` command."""
-    cli.main(prog_name="pottle")
+    """Run the ``pottle`` command; ``quart``, if that is the name it was found by."""
+    as_quart = alias.is_on()
+    if as_quart:
+        alias.ask()
+    cli.main(prog_name="quart" if as_quart else "pottle")

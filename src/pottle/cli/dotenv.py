@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pottle.cli import alias
+
 if TYPE_CHECKING:
     from pottle.typing import FilePath
 
 #: Files that are searched for here and in the folders above; the first one to set a name wins.
-FILES = (".env", ".pottleenv")
+FILES = [".env", ".pottleenv"]
 
 
 def load_dotenv(path: FilePath | None = None, load_defaults: bool = True) -> bool:
@@ -24,7 +26,7 @@ def load_dotenv(path: FilePath | None = None, load_defaults: bool = True) -> boo
     try:
         import dotenv
     except ImportError:
-        if path is not None or any(Path(name).is_file() for name in FILES):
+        if path is not None or any(Path(name).is_file() for name in _files()):
             click.secho(
                 " * There are .env or .pottleenv files that are not read: python-dotenv is not"
                 " installed. Run `pip install 'pottle[dotenv]'` to have them read.",
@@ -34,7 +36,11 @@ def load_dotenv(path: FilePath | None = None, load_defaults: bool = True) -> boo
         return False
     found = [os.fspath(path)] if path is not None and Path(path).is_file() else []
     if load_defaults:
-        found += filter(None, (dotenv.find_dotenv(name, usecwd=True) for name in FILES))
+        found += filter(None, (dotenv.find_dotenv(name, usecwd=True) for name in _files()))
     for name in found:
         dotenv.load_dotenv(name, encoding="utf-8")
     return bool(found)
+
+
+def _files() -> list[str]:
+    return [*FILES, ".quartenv"] if alias.asked_for() else FILES

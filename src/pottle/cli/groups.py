@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pottle.cli import alias
 from pottle.cli.context import run_coroutine_command, with_appcontext
+from pottle.cli.exec import exec_command
 from pottle.cli.info import ScriptInfo
 from pottle.cli.loading import AppFailure, NoAppException
-from pottle.cli.options import app_option, debug_option, env_file_option, version_option
+from pottle.cli.options import (
+    app_option,
+    as_quart_option,
+    debug_option,
+    env_file_option,
+    version_option,
+)
 from pottle.cli.routes import routes_command
 from pottle.cli.run import run_command
 from pottle.cli.serve import serve_command
@@ -51,6 +59,10 @@ class AppGroup(click.Group):
         super().add_command(cmd, name)
 
 
+_OPTIONS = (env_file_option, app_option, as_quart_option, debug_option)
+_COMMANDS = (run_command, serve_command, routes_command, shell_command, exec_command)
+
+
 class PottleGroup(AppGroup):
     """The ``pottle`` command, or one like it: options for the application, its commands, our own.
 
@@ -69,7 +81,7 @@ class PottleGroup(AppGroup):
         set_debug_flag: bool = True,
         **extra: Any,
     ) -> None:
-        params = [*(extra.pop("params", None) or ()), env_file_option, app_option, debug_option]
+        params = [*(extra.pop("params", None) or ()), *_OPTIONS]
         if add_version_option:
             params.append(version_option)
         settings: dict[str, Any] = extra.pop("context_settings", None) or {}
@@ -78,15 +90,14 @@ class PottleGroup(AppGroup):
         self.create_app = create_app
         self.load_dotenv = load_dotenv
         self.set_debug_flag = set_debug_flag
-        self._plugins_loaded = False
+        self._plugins_loaded: set[str] = set()
         if add_default_commands:
-            for command in (run_command, serve_command, routes_command, shell_command):
+            for command in _COMMANDS:
                 self.add_command(command)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One of our own commands, of those that packages offer, or of the application's."""
-        self._load_plugins()
-        command = super().get_command(ctx, cmd_name)
+        command = self._own_command(ctx, cmd_name)
         if command is not None:
             return command
         try:
@@ -100,18 +111,19 @@ class PottleGroup(AppGroup):
                 f"{cmd_name!r} is no command of {ctx.command_path!r}, and no application that may"
                 f" have it was found: {error.format_message()}"
             ) from error
-        own: click.Group = app.cli
-        return own.get_command(ctx, cmd_name)
+        # Loading the application may have turned the alias on, and with it more packages.
+        of_app: click.Group = app.cli
+        return self._own_command(ctx, cmd_name) or of_app.get_command(ctx, cmd_name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands; if the application cannot be loaded, that is said."""
-        self._load_plugins()
-        names = set(super().list_commands(ctx))
+        names: set[str] = set()
         try:
             names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
         except NoAppException as error:
             error.show()
-        return sorted(names)
+        self._load_plugins()
+        return sorted(names.union(super().list_commands(ctx)))
 
     def make_context(
         self,
@@ -131,16 +143,20 @@ class PottleGroup(AppGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and self.no_args_is_help:
             # Help is shown before any option is handled, but lists the application's commands.
-            env_file_option.handle_parse_result(ctx, {}, [])
-            app_option.handle_parse_result(ctx, {}, [])
+            for option in (env_file_option, app_option, as_quart_option):
+                option.handle_parse_result(ctx, {}, [])
         return super().parse_args(ctx, args)
 
+    def _own_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        self._load_plugins()
+        return super().get_command(ctx, name)
+
     def _load_plugins(self) -> None:
-        if self._plugins_loaded:
-            return
-        self._plugins_loaded = True
-        for group in self.entry_point_groups:
+        groups = {*self.entry_point_groups, *alias.entry_point_groups()} - self._plugins_loaded
+        self._plugins_loaded |= groups
+        for group in sorted(groups):
             for point in entry_points(group=group):
+                alias.install_if_asked()
                 try:
                     self.add_command(point.load(), point.name)
                 except Exception:  # one broken package must not take every command along

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pottle.cli import alias
 from pottle.cli.loading import load_by_path
 from pottle.helpers import get_debug_flag
 
@@ -40,6 +41,7 @@ class ScriptInfo:
     def load_app(self) -> Pottle:
         """The application, loaded at the first call; `NoAppException` if it cannot be had."""
         if self._loaded_app is None:
+            alias.install_if_asked()
             if self.create_app is not None:
                 app = self.create_app()
             else:

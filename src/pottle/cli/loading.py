@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pottle.app import Pottle
+from pottle.cli import alias
 from pottle.servers.runner import LOADED_BY_COMMAND
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class AppFailure(NoAppException):
 
 def load_by_path(path: str | None) -> Pottle:
     """The application that *path* names; without one, from the first of `DEFAULT_FILES` there is."""
+    alias.offer()
     if path:
         module_path, name = (*re.split(r":(?![\\/])", path, maxsplit=1), None)[:2]
         return locate_app(prepare_import(str(module_path)), name)
@@ -126,6 +128,9 @@ def find_best_app(module: ModuleType) -> Pottle:
         factory = getattr(module, name, None)
         if inspect.isfunction(factory):
             return _call_factory(module, name, factory, (), {})
+    for name, value in vars(module).items():
+        if alias.is_real_quart(value):
+            raise _application_of_quart(f"{module.__name__}:{name}")
     raise NoAppException(
         f"Found no Pottle application and no factory in module {module.__name__!r}."
         f" Name one: --app {module.__name__}:NAME."
@@ -198,7 +203,16 @@ def _call_factory(
 def _checked(value: Any, where: str) -> Pottle:
     if isinstance(value, Pottle):
         return value
+    if alias.is_real_quart(value):
+        raise _application_of_quart(where)
     raise NoAppException(f"{where} is no Pottle application but {_a(type(value).__name__)}.")
+
+
+def _application_of_quart(where: str) -> NoAppException:
+    return NoAppException(
+        f"{where} is an application of Quart, which is installed here. Use the option --as-quart to"
+        " run it on Pottle."
+    )
 
 
 def _a(word: str) -> str:

@@ -1,4 +1,4 @@
-"""The options that stand before or after a command: the application, debug mode, files to read.
+"""The options that stand before or after a command: application, debug mode, files to read, Quart.
 
 They work by callbacks, so that a group of the user's own may have them too.
 """
@@ -14,21 +14,25 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from pottle.cli import alias
 from pottle.cli.dotenv import load_dotenv
 from pottle.cli.info import ScriptInfo
 from pottle.helpers import get_load_dotenv
+from pottle.scaffold import edge
 
 
 def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Callback of ``--version``: print the versions and end."""
     if not value or ctx.resilient_parsing:
         return
-    click.echo(
-        f"Python {platform.python_version()}\n"
-        f"Pottle {version('pottle')}\n"
-        f"Werkzeug {version('werkzeug')}",
-        color=ctx.color,
-    )
+    versions = {
+        "Python": platform.python_version(),
+        "Pottle": version("pottle"),
+        "Werkzeug": version("werkzeug"),
+    }
+    if alias.asked_for():
+        versions["Quart"] = f"{edge('pottle.compat:QUART_VERSION')} (Pottle)"
+    click.echo("\n".join(f"{name} {number}" for name, number in versions.items()))
     ctx.exit()
 
 
@@ -47,12 +51,25 @@ def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> bool 
     return value
 
 
+def _ask_for_quart(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    if value:
+        alias.ask()
+    return value
+
+
 def _read_env_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    _read_files(ctx, param, value)
+    if alias.asked_for():
+        alias.ask()  # once more: for variables of Quart that the files have set
+    return value
+
+
+def _read_files(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     load_defaults = get_load_dotenv(ctx.ensure_object(ScriptInfo).load_dotenv_defaults)
     if value is None:
         if load_defaults:
             load_dotenv()
-        return None
+        return
     if importlib.util.find_spec("dotenv") is None:
         raise click.BadParameter(
             "python-dotenv must be installed to read it: `pip install 'pottle[dotenv]'`.",
@@ -60,7 +77,6 @@ def _read_env_file(ctx: click.Context, param: click.Parameter, value: str | None
             param=param,
         )
     load_dotenv(value, load_defaults)
-    return value
 
 
 # `--help` is eager as well and lists the application's commands: what they need comes first.
@@ -84,6 +100,15 @@ app_option = click.Option(
     is_eager=True,
     expose_value=False,
     callback=_set_app,
+)
+
+as_quart_option = click.Option(
+    ["--as-quart"],
+    is_flag=True,
+    help="Run a program made for Quart: 'import quart' gives Pottle, also where Quart is installed.",
+    is_eager=True,
+    expose_value=False,
+    callback=_ask_for_quart,
 )
 
 debug_option = click.Option(

@@ -15,7 +15,7 @@ from ..errors import ClientDisconnected
 from ..typing import Event, Send
 from ..utils import encode_headers
 from ..wrappers import Response
-from ..wrappers.bodies import DataBody, FileBody, IterableBody, ResponseBody
+from ..wrappers.bodies import DataBody, FileBody, IterableBody, ResponseBody, encode_chunk
 from .exchange import Exchange
 
 #: Answers that have no body, whatever the view returned (RFC 9110 sections 15.3.5, 15.4.5).
@@ -98,6 +98,8 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
             async for chunk in chunks:
                 if filler is not None:
                     await filler.pause()
+                if chunk.__class__ is not bytes:  # of a body that an application has written
+                    chunk = encode_chunk(chunk)
                 await _transmit(send, {"type": body_type, "body": chunk, "more_body": True})
                 if timeout is not None:
                     limit.reschedule(loop.time() + timeout)

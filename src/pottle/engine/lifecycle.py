@@ -50,7 +50,7 @@ async def full_dispatch(app: Any, context: AppContext) -> Response | None:
     return await getattr(app, kind.finalize)(context, result)  # type: ignore[no-any-return]  # an override point
 
 
-async def conclude(app: Any, context: AppContext, result: Any, error: Exception | None) -> Any:
+async def conclude(app: Any, context: AppContext, result: Any, error: BaseException | None) -> Any:
     """What follows the view when the bare lane cannot answer by itself: it gave *result* or raised."""
     try:
         if error is not None:

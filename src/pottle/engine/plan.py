@@ -17,7 +17,7 @@ from ..json.provider import JSONProvider
 from ..routing import Missing, Problem, Tree
 from ..sessions import SecureCookieSessionInterface
 from ..typing import Scope
-from ..utils import find_header, is_async
+from ..utils import encode_headers, find_header, is_async
 from ..wrappers import Request, Response, Websocket
 from ..wrappers.base import app_path, server_address
 from .kinds import CONTEXT_SIGNALS, HTTP, WEBSOCKET, Kind
@@ -248,7 +248,7 @@ class Plan:
         """Route the request or websocket of a context that was made by hand."""
         connection = context.connection
         kind = HTTP if context.has_request else WEBSOCKET
-        endpoint, values, problem = self.find(connection.scope, kind, connection.method)
+        endpoint, values, problem = self.find(_scope_of(connection), kind, connection.method)
         context.route = endpoint
         context.view_args = values
         self._tell(connection, endpoint, values, problem, context)
@@ -354,6 +354,27 @@ def _bare_request(scope: Scope) -> Request:
     request = Request.__new__(Request)
     request.scope = scope
     return request
+
+
+def _scope_of(connection: Any) -> Scope:
+    """The scope of *connection*; where it was made by hand from other facts, with those in it."""
+    scope: Scope = connection.scope
+    host = connection.headers.get("host")
+    if (
+        "path" in scope
+        and connection.path == (app_path(scope) or scope["path"])
+        and host == find_header(scope.get("headers", ()), b"host")
+    ):
+        return scope
+    root_path: str = connection.root_path.rstrip("/")
+    return {
+        **scope,
+        "scheme": connection.scheme,
+        "root_path": root_path,
+        "path": root_path + connection.path,
+        "query_string": connection.query_string,
+        "headers": encode_headers(connection.headers),
+    }
 
 
 async def _unused(*args: Any, **kwargs: Any) -> None:

@@ -4,13 +4,13 @@ str, bytes, bytearray           text/html
 dict, list                      JSON, by the application's provider
 Response, sansio or WSGI one    itself, as one of our class
 HTTPException                   its response
-generator, (async) iterable     streamed
+iterator, async iterable        streamed
 (value, status), (value, headers), (value, status, headers)
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, Coroutine, Iterator, Mapping
 from typing import Any, cast
 
 from werkzeug.datastructures import Headers
@@ -73,8 +73,9 @@ def _from_value(app: Any, value: Any, context: AppContext | None) -> Response:
     if isinstance(value, (dict, list)):
         response: Response = app.json.response(value)
         return response
-    if isinstance(value, (AsyncIterable, Iterable)):
-        return cls(cast("Iterable[Any]", value))
+    # A set or a model can be iterated as well, but is returned by mistake.
+    if isinstance(value, (AsyncIterable, Iterator)):
+        return cls(cast("Iterator[Any]", value))
     raise ResultError(_explain(value, context))
 
 
@@ -113,8 +114,8 @@ def _explain(value: Any, context: AppContext | None) -> str:
         )
     return (
         f"{who} returned an object of type {type(value).__name__}, which is no answer. Return str, "
-        "bytes, dict, list, a Response, an (async) iterable of text or bytes, or a tuple of one of "
-        "these with a status or headers."
+        "bytes, dict, list, a Response, a generator, an iterator or an async iterable of text or "
+        "bytes, or a tuple of one of these with a status or headers."
     )
 
 

@@ -1,12 +1,14 @@
 """JSON that keeps the types of what went in, for session cookies.
 
 A value that JSON has no type for becomes an object of one item, ``{tag: form}``. Invariant: the
-text is, byte for byte, what Flask's serializer of the same name writes, so that either framework
-reads the other's sessions; tags and their order must not change.
+text is, byte for byte, what Flask's serializer of the same name writes without an application, so
+that either framework reads the other's sessions; tags and their order must not change. As in Quart,
+the application's provider has no part in it: what a session reads and writes is always the same.
 """
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode, b64encode
 from datetime import datetime
 from typing import Any, ClassVar, TypeGuard
@@ -15,7 +17,7 @@ from uuid import UUID
 from markupsafe import Markup
 from werkzeug.http import http_date, parse_date
 
-from . import dumps, loads
+from .provider import default
 
 
 class JSONTag:
@@ -243,11 +245,11 @@ class TaggedJSONSerializer:
 
     def dumps(self, value: Any) -> str:
         """*value* as compact JSON text, tagged."""
-        return dumps(self.tag(value), separators=(",", ":"))
+        return json.dumps(self.tag(value), separators=(",", ":"), default=default)
 
     def loads(self, value: str) -> Any:
         """The value that `dumps` made the text *value* from."""
-        return self._untag_deep(loads(value))
+        return self._untag_deep(json.loads(value))
 
 
 def _only(value: dict[str, Any]) -> str:

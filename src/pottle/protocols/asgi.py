@@ -5,6 +5,7 @@ https://asgi.readthedocs.io/en/latest/specs/ (HTTP and WebSocket 2.5, Lifespan 2
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -51,7 +52,7 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
                 result = await Suspended(coroutine, waiting, exchange.inbox)
         except ClientDisconnected:
             return
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             await _answer(exchange, lifecycle.conclude(plan.app, exchange, None, error))
             return
         except BaseExceptionGroup as group:
@@ -216,8 +217,16 @@ def _pass_on(plan: Plan, failure: BaseException | None) -> None:
     """Raise *failure* where it is not for us to answer: cancellation, and all errors in tests."""
     if failure is None or isinstance(failure, ClientDisconnected):
         return
-    if plan.propagate or not isinstance(failure, Exception):
+    if plan.propagate or not _is_ours(failure):
         raise failure
+
+
+def _is_ours(failure: BaseException) -> bool:
+    """Whether *failure* is to be answered: an error, or a cancellation that nobody has asked for."""
+    if isinstance(failure, asyncio.CancelledError) and not isinstance(failure, ClientDisconnected):
+        task = asyncio.current_task()
+        return task is not None and not task.cancelling()
+    return isinstance(failure, Exception)
 
 
 def _last_resort(exchange: Exchange, failure: BaseException) -> Response:
@@ -233,7 +242,7 @@ async def _close(
     peer = exchange.websocket
     if exchange.inbox.gone is not None and not exchange.shut_down:
         return
-    if isinstance(failure, Exception) and not exchange.plan.propagate:
+    if failure is not None and _is_ours(failure) and not exchange.plan.propagate:
         response = _last_resort(exchange, failure)
     if exchange.shut_down and peer.state is not State.CLOSED:
         peer.state = State.OPEN

@@ -15,6 +15,7 @@ from pottle.servers import reloader, sockets
 from pottle.servers.logs import say
 from pottle.servers.settings import ServerError, Settings
 from pottle.servers.shutdown import Serving, Shutdown, serve_until, signals_handled
+from pottle.utils import environment
 
 if TYPE_CHECKING:
     from pottle.app import Pottle
@@ -219,7 +220,7 @@ def _development(
 
 
 def _set_debug(app: Pottle, debug: bool | None) -> None:
-    flag = os.environ.get("POTTLE_DEBUG")
+    flag = environment("DEBUG")
     if debug is not None:
         app.debug = debug
     elif flag:

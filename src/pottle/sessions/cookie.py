@@ -27,9 +27,9 @@ Secret = str | bytes
 session_json_serializer = TaggedJSONSerializer()
 
 
-def _sha1(data: bytes = b"") -> Any:
+def _sha1(string: bytes = b"", *, usedforsecurity: bool = True) -> Any:
     """SHA-1, looked up when called: a FIPS build of Python may have none."""
-    return hashlib.sha1(data)  # noqa: S324 - the format of the cookie; sound within an HMAC
+    return hashlib.sha1(string, usedforsecurity=usedforsecurity)  # noqa: S324 - the format of the cookie; sound within an HMAC
 
 
 @lru_cache(maxsize=32)

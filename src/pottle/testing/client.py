@@ -319,7 +319,7 @@ class PottleClient:
 
     def set_cookie(
         self,
-        server_name: str,
+        server_name: str | None,
         key: str | None = None,
         value: str | None = None,
         max_age: int | timedelta | None = None,
@@ -330,15 +330,18 @@ class PottleClient:
         httponly: bool = False,
         samesite: str | None = None,
     ) -> None:
-        """Put a cookie into the jar, as if *server_name* had set it.
+        """Put a cookie into the jar, as if *server_name* (None: the host of the tests) had set it.
 
         Flask's spelling works too: with one or two names before the keywords, ``set_cookie(key,
         value, domain=...)``, they are key and value, and *domain* is the host it goes to. So an
         empty value in Quart's spelling has to be said: ``set_cookie(server_name, key, "")``.
         """
-        if key is None or value is None:
+        if server_name is None:
+            server_name = default_host(self.app)
+        elif key is None or value is None:
             server_name, key, value = domain or default_host(self.app), server_name, key or value
             domain = None
+        assert key is not None  # only `set_cookie(None)`, which means nothing, has none
         header = dump_cookie(
             key,
             value or "",
@@ -359,7 +362,7 @@ class PottleClient:
 
     def delete_cookie(
         self,
-        server_name: str,
+        server_name: str | None,
         key: str | None = None,
         path: str = "/",
         domain: str | None = None,

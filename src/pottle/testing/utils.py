@@ -266,7 +266,6 @@ def make_test_scope(
         "query_string": query_string,
         "root_path": root_path,
         "headers": encode_headers(headers),
-        "client": ("127.0.0.1", 50000),
         "server": (host, port),
         "extensions": {},
     }

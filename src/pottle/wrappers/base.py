@@ -55,10 +55,10 @@ def app_path(scope: Scope) -> str | None:
     return path
 
 
-def client_address(scope: Scope) -> str | None:
-    """The address of the peer as the server tells it; None for a Unix socket."""
+def client_address(scope: Scope) -> str:
+    """The address of the peer as the server tells it; for a Unix socket, which has none, "<local>"."""
     client = scope.get("client")
-    return client[0] if client else None
+    return client[0] if client else "<local>"
 
 
 def server_address(scope: Scope) -> tuple[str, int | None] | None:

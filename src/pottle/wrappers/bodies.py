@@ -215,14 +215,14 @@ async def _walk(items: Sequence[Any]) -> AsyncGenerator[Any]:
 class FileBody(ResponseBody):
     """A regular file, read in threads in pieces of `buffer_size` bytes.
 
-    Raises `OSError` at once if *path* cannot be looked at (this blocks: make the body in a thread
+    Raises `OSError` at once if *file_path* cannot be looked at (this blocks: make the body in a thread
     where that matters), and on entering if it cannot be opened.
     """
 
     buffer_size = BUFFER_SIZE
 
-    def __init__(self, path: FilePath, *, buffer_size: int | None = None) -> None:
-        self.path: Path = file_path_to_path(path)
+    def __init__(self, file_path: FilePath, *, buffer_size: int | None = None) -> None:
+        self.path: Path = file_path_to_path(file_path)
         self.size = self.path.stat().st_size
         self.begin = 0
         self.end = self.size

@@ -7,12 +7,13 @@ Limits are enforced here, where every way of reading passes: at the first byte o
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Generator
 from typing import Any, Protocol
 
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from ..errors import BodyConsumedError, ClientDisconnected
+from ..errors import BodyConsumedError, ClientDisconnected, ContextError
 from ..typing import Event
 
 
@@ -22,12 +23,37 @@ class Source(Protocol):
     async def receive(self, timeout: float | None = None) -> Event: ...
 
 
+class Fed:
+    """A source that somebody puts events into; one that is not *patient* is at its end until then."""
+
+    def __init__(self, *, patient: bool = True) -> None:
+        self._patient = patient
+        self._events: deque[Event] = deque()
+        self._arrived = asyncio.Event()
+
+    def feed(self, event: Event) -> None:
+        """Have *event* received after those that wait already."""
+        self._patient = True
+        self._events.append(event)
+        self._arrived.set()
+
+    async def receive(self, timeout: float | None = None) -> Event:
+        """The next event; raises `TimeoutError` if there is none for *timeout* seconds."""
+        async with asyncio.timeout(timeout):
+            while not self._events:
+                if not self._patient:
+                    return {"type": "http.request", "body": b"", "more_body": False}
+                self._arrived.clear()
+                await self._arrived.wait()
+        return self._events.popleft()
+
+
 class Body:
     """``async for chunk in body`` for the pieces as they come, ``await body`` for all of them.
 
     `expected_content_length` is what the Content-Length header says, `max_content_length` the limit
     in bytes (both None if there is none), `timeout` the seconds without a byte after which reading
-    is given up.
+    is given up. Without a `source` the body is what `put` and `set_result` put into it.
 
     Raises `RequestEntityTooLarge` (413), `RequestTimeout` (408), and `ClientDisconnected` when the
     client leaves before the end.
@@ -58,14 +84,14 @@ class Body:
         self.expected_content_length = expected_content_length
         self.max_content_length = max_content_length
         self.timeout = timeout
-        self._source = source
+        self._source: Source = Fed() if source is None else source
         self._received = 0
-        self._complete = source is None
+        self._complete = False
         self._streamed = False
         self._reading = False
         self._pieces: list[bytes] = []
         self._done: asyncio.Event | None = None
-        self._data: bytes | None = None if source is not None else b""
+        self._data: bytes | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._reading or self._data is not None:
@@ -121,10 +147,8 @@ class Body:
         return self._data
 
     async def _pull(self) -> bytes:
-        source = self._source
-        assert source is not None
         try:
-            event = await source.receive(self.timeout)
+            event = await self._source.receive(self.timeout)
         except TimeoutError:
             raise RequestTimeout(
                 f"No byte of the request body arrived within {self.timeout} seconds."
@@ -154,11 +178,30 @@ class Body:
 
     def set_result(self, data: bytes) -> None:
         """Make *data* the whole body, as test contexts do."""
-        self._source = None
         self._received = len(data)
         self._complete = True
         self._streamed = False
         self._data = data
+
+    async def put(self, data: bytes) -> None:
+        """Have *data* arrive as a piece of a body that was made without a source."""
+        self._feed({"type": "http.request", "body": data, "more_body": True})
+
+    def set_complete(self) -> None:
+        """Say that nothing more will be put into this body."""
+        self._feed({"type": "http.request", "body": b"", "more_body": False})
+
+    def disconnect(self) -> None:
+        """Have the client leave before the end of what is put into this body."""
+        self._feed({"type": "http.disconnect"})
+
+    def _feed(self, event: Event) -> None:
+        if not isinstance(self._source, Fed):
+            raise ContextError(
+                "This body comes over a connection, so nothing can be put into it. Make one without "
+                "a source to fill it by hand: Body(None, None)."
+            )
+        self._source.feed(event)
 
     def clear(self) -> None:
         """Forget what was read and kept."""

@@ -19,7 +19,7 @@ from ..errors import ContextError
 from ..formparser import FormDataParser, Part, iter_parts
 from ..typing import Scope
 from .base import BaseRequestWebsocket, fact
-from .body import Body, Source
+from .body import Body, Fed, Source
 
 MULTIPART = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
@@ -138,9 +138,15 @@ class Request(BaseRequestWebsocket):
     # The body.
 
     def _make_body(self) -> Body:
-        source = None if self._exchange is None else self._exchange.inbox
-        body = self.body_class(self.content_length, self.max_content_length, source=source)
         timeout = self._body_timeout
+        source: Source
+        if self._exchange is not None:
+            source = self._exchange.inbox
+        else:
+            # Only what is put into it can come; without a limit in time nobody would be told that
+            # nothing does.
+            source = Fed(patient=isinstance(timeout, (int, float)))
+        body = self.body_class(self.content_length, self.max_content_length, source=source)
         body.timeout = self._setting("BODY_TIMEOUT") if timeout is _UNSET else timeout
         return body
 
@@ -232,7 +238,7 @@ class Request(BaseRequestWebsocket):
                 "This is not JSON by its Content-Type header, which should be 'application/json'."
             )
         if self._setting("DEBUG"):
-            raise BadRequest(f"The body is not valid JSON: {error}") from error
+            raise BadRequest(f"Failed to decode JSON: {error}") from error
         raise BadRequest() from error
 
     # Forms.

@@ -20,7 +20,7 @@ from werkzeug.datastructures import Headers
 from ..errors import WebsocketDisconnect, WebsocketStateError
 from ..signals import websocket_received, websocket_sent
 from ..typing import Event, Headerish, Scope, Send
-from ..utils import encode_headers
+from ..utils import decode_headers, encode_headers
 from .base import BaseRequestWebsocket, fact
 from .body import Source
 
@@ -248,7 +248,8 @@ class _Callables:
     async def send(self, message: Event) -> None:
         kind = message["type"]
         if kind == "websocket.accept":
-            await self._accept(message["headers"], message["subprotocol"])
+            headers = Headers(decode_headers(message["headers"]))
+            await self._accept(headers, message["subprotocol"])
         elif kind == "websocket.close":
             await self._close(message["code"], message["reason"])
         else:
