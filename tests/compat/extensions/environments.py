@@ -50,7 +50,7 @@ def make_pair(base: str) -> Pair:
     listed = ["--no-deps", "--requirement", str(CONSTRAINTS)]
     own = ["--constraint", str(ROOT / "constraints.txt"), "--editable", str(ROOT)]
     # The alias is seen at work beside a Quart, which the extensions bring along, and without one.
-    without = () if newest else ("quart", "flask")
+    without = () if newest else ("quart",)
     return Pair(
         "0.23.1" if newest else "0.21.0",
         _make(base, CACHE / f"quart-{tag}", listed),
