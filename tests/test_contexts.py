@@ -163,14 +163,33 @@ class TestPushAndPop:
         assert not has_app_context()
         assert seen == [error]
 
-    async def test_once_at_a_time(self):
-        context = make_app().app_context()
+    async def test_popped_as_often_as_pushed(self):
+        app, seen = make_app(), []
+        app.teardown_appcontext(seen.append)
+        context = app.app_context()
         await context.push()
-        with pytest.raises(ContextError, match=r"is the current context already.*copy\(\)"):
-            await context.push()
+        await context.push()
+        twin = context.copy()
         await context.pop()
+        assert has_app_context()
+        assert seen == []
+        async with twin:
+            assert has_app_context()
+        await context.pop()
+        assert not has_app_context()
+        assert seen == [None]
+        with pytest.raises(ContextError, match="is not the current context"):
+            await context.pop()
         await context.push()
         await context.pop()
+        assert seen == [None, None]
+
+    async def test_in_one_place_at_a_time(self):
+        app = make_app()
+        context = app.app_context()
+        async with context, app.app_context():
+            with pytest.raises(ContextError, match=r"is in use elsewhere.*copy\(\)"):
+                await context.push()
 
     async def test_in_order(self):
         app = make_app()

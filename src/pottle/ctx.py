@@ -77,6 +77,8 @@ class AppContext:
     _g: Any = None
     _url_adapter: Any = None
     token: Token[Any] | None = None
+    #: How often it was pushed again while it was the current context.
+    _depth: int = 0
     #: The context that this one is a copy of.
     _original: AppContext | None = None
 
@@ -224,6 +226,7 @@ class AppContext:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin.token = None
+        twin._depth = 0
         twin._original = self._original or self
         return twin
 
@@ -232,11 +235,18 @@ class AppContext:
         self.app.plan.route(self)
 
     async def push(self) -> None:
-        """Make this the current context, match its request and open its session if need be."""
+        """Make this the current context, match its request and open its session if need be.
+
+        Pushed again while it is the current one, it has to be popped as often. Raises `ContextError`
+        if it is in use in another task or below another context.
+        """
         if self.token is not None:
-            raise ContextError(
-                f"{self!r} is the current context already. Push a copy() to have it twice."
-            )
+            if current.get(None) is not self:
+                raise ContextError(
+                    f"{self!r} is in use elsewhere. Push a copy() to have it here, too."
+                )
+            self._depth += 1
+            return
         self.token = current.set(self)
         if self._original is not None:
             return
@@ -254,11 +264,14 @@ class AppContext:
         """Run the teardown functions with *exc* and leave the context.
 
         All of them run, whatever one raises; what was raised is raised at the end, several errors
-        as an `ExceptionGroup`.
+        as an `ExceptionGroup`. Nothing runs as long as the context was pushed more often than popped.
         """
         token = self.token
         if token is None or current.get(None) is not self:
             raise ContextError(f"{self!r} is not the current context, so it cannot be popped.")
+        if self._depth:
+            self._depth -= 1
+            return
         try:
             if self._original is None:
                 await self.teardown(exc)

@@ -55,6 +55,29 @@ CASES: list[Case] = [
         ),
     ),
     case(
+        "pushed-twice",
+        """
+        seen = []
+        @app.teardown_appcontext
+        async def left(error):
+            seen.append("left")
+    """,
+        code("""
+        context = app.app_context()
+        found = []
+        await context.push()
+        await context.push()
+        for _ in range(2):
+            await context.pop()
+            found.append([has_app_context(), len(seen)])
+        try:
+            await context.pop()
+        except RuntimeError:
+            found.append("RuntimeError")
+        return found
+    """),
+    ),
+    case(
         "wrong-kind",
         """
         @app.route("/")
