@@ -29,6 +29,11 @@ HEADERS = [
 ]
 
 
+#: Before 3.12 a plain function that hands a coroutine on must be wrapped to pass for a coroutine
+#: function (`pottle.utils.hands_on`): the two outermost ones are.
+WRAPPERS = 0 if sys.version_info >= (3, 12) else 2
+
+
 class Calls:
     """Counts the Python functions that are entered; a coroutine that goes on is not entered anew."""
 
@@ -129,10 +134,10 @@ async def count(app: Pottle, make: Callable[[], Server]) -> tuple[Calls, Server,
 @pytest.mark.parametrize(
     ("path", "method", "body", "budget"),
     [
-        ("/text", "GET", b"", 8),
-        ("/json", "GET", b"", 12),
-        ("/users/42", "GET", b"", 15),
-        ("/echo", "POST", b'{"message": "x"}', 55),
+        ("/text", "GET", b"", 7),
+        ("/json", "GET", b"", 8),
+        ("/users/42", "GET", b"", 11),
+        ("/echo", "POST", b'{"message": "x"}', 45),
     ],
 )
 async def test_a_request_stays_within_its_calls(
@@ -142,7 +147,7 @@ async def test_a_request_stays_within_its_calls(
     assert server.sent[0]["status"] == 200
     assert len(server.sent) == 2
     assert tasks == 0
-    assert calls.total <= budget, calls.names.most_common()
+    assert calls.total <= budget + WRAPPERS, calls.names.most_common()
 
 
 async def test_a_websocket_message_stays_within_its_calls() -> None:

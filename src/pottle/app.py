@@ -34,7 +34,7 @@ from .scaffold import edge, endpoint_of
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import got_background_exception
 from .typing import FilePath, Receive, Scope, Send
-from .utils import is_async
+from .utils import hands_on, is_async
 from .wrappers import BaseRequestWebsocket, Request, Response, Websocket
 
 if TYPE_CHECKING:
@@ -520,22 +520,25 @@ class Pottle(Dispatcher):
         """
         self._lifespan.begin_shutdown()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    # PERF: two plain functions that hand the coroutine on; each `await` of one would cost as much as
+    # looking up the route (bench: text).
+    @hands_on
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """The ASGI application, by way of `asgi_app`, which middleware may wrap."""
-        await self.asgi_app(scope, receive, send)
+        return self.asgi_app(scope, receive, send)
 
-    async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @hands_on
+    def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """The ASGI application itself; replace it to put middleware around:
         ``app.asgi_app = Middleware(app.asgi_app)``."""
         kind = scope["type"]
         if kind == "http":
-            await asgi.http(self._plan or self.plan, scope, receive, send)
-        elif kind == "websocket":
-            await asgi.websocket(self._plan or self.plan, scope, receive, send)
-        elif kind == "lifespan":
-            await asgi.lifespan(self, scope, receive, send)
-        else:
-            raise ContextError(f"Pottle speaks http, websocket and lifespan, not {kind!r}.")
+            return asgi.http(self._plan or self.plan, scope, receive, send)
+        if kind == "websocket":
+            return asgi.websocket(self._plan or self.plan, scope, receive, send)
+        if kind == "lifespan":
+            return asgi.lifespan(self, scope, receive, send)
+        raise ContextError(f"Pottle speaks http, websocket and lifespan, not {kind!r}.")
 
 
 def _name_of(import_name: str) -> str:

@@ -87,7 +87,7 @@ class _RequestProxy(LocalProxy[Any]):
 
     def __getattr__(self, name: str) -> Any:
         context = current.get(None)
-        return getattr(_current_request() if context is None else context.request, name)
+        return getattr((context and context.made_request) or _current_request(), name)
 
 
 class _WebsocketProxy(LocalProxy[Any]):

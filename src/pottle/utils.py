@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -104,6 +105,23 @@ def _bring_back(context: Context) -> None:
     for variable, value in context.items():
         if variable.get(_END) is not value:
             variable.set(value)
+
+
+if sys.version_info >= (3, 12):
+    hands_on = inspect.markcoroutinefunction
+else:
+
+    def hands_on(
+        func: Callable[[T, Any, Any, Any], Coroutine[Any, Any, None]],
+    ) -> Callable[[T, Any, Any, Any], Coroutine[Any, Any, None]]:
+        """Make an ASGI method that hands on a coroutine a coroutine function to whoever looks."""
+
+        # The same arguments: servers try whether an application is a factory by calling it without.
+        @wraps(func)
+        async def await_it(self: T, scope: Any, receive: Any, send: Any) -> None:
+            await func(self, scope, receive, send)
+
+        return await_it
 
 
 def is_async(func: Callable[..., Any]) -> bool:
@@ -225,6 +243,14 @@ class DecodedHeaders(Headers):
 def decode_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """Headers from an ASGI message, names in title case as Flask shows them."""
     return DecodedHeaders(headers)
+
+
+def first_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers of an ASGI message by name; of several with one name the first."""
+    try:
+        return dict(reversed(cast("list[tuple[bytes, bytes]]", headers)))
+    except TypeError:  # no server gives less than a sequence, but ASGI would allow it
+        return dict([*headers][::-1])
 
 
 def find_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

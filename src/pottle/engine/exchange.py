@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from werkzeug.datastructures import Headers
-
 from ..ctx import AppContext
 from ..typing import Receive, Scope, Send
-from ..utils import encode_headers
 from ..wrappers import Request, Websocket
 from .inbox import Inbox
 from .kinds import HTTP
@@ -44,13 +41,16 @@ class Exchange(AppContext):
         self.send = send
         self.route = route
         self.view_args = view_args
+        self.made_inbox = None
+        self.made_request = None
+        self.touched = False
 
     @property
     def inbox(self) -> Inbox:
         """What arrives on the connection."""
         inbox = self.made_inbox
         if inbox is None:
-            inbox = self.made_inbox = Inbox(self._receive, interrupt=self.route.interrupt)
+            inbox = self.made_inbox = Inbox(self._receive, self.route.interrupt)
         return inbox
 
     @property
@@ -93,14 +93,3 @@ class Exchange(AppContext):
                 "reason": "The server is shutting down.",
             }
         )
-
-    async def promise(self, path: str, headers: Headers) -> None:
-        """Offer *path* by HTTP/2 server push, where the server has that."""
-        if "http.response.push" in (self.scope.get("extensions") or ()):
-            await self.send(
-                {
-                    "type": "http.response.push",
-                    "path": path,
-                    "headers": encode_headers(headers),
-                }
-            )

@@ -4,7 +4,7 @@ Events are pulled when somebody asks. While a view is suspended and nobody asks,
 event ahead (two at the end of a request body, where only a disconnect can follow); when that is the
 disconnect, the view is cancelled with `ClientDisconnected`.
 
-A view that never suspends costs nothing here; one that suspends for a moment costs a timer.
+A view that never suspends costs nothing here; one that suspends for a moment next to nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from typing import Any
 
 from ..errors import ClientDisconnected, WebsocketDisconnect
 from ..typing import Event, Receive
-
-#: Seconds that a view may be suspended before a task begins to watch for the client.
-WATCH_DELAY = 0.1
+from .sweep import Sweep, running_sweep
 
 _LEAVING = frozenset({"http.disconnect", "websocket.disconnect"})
 
@@ -25,22 +23,9 @@ _LEAVING = frozenset({"http.disconnect", "websocket.disconnect"})
 class Inbox:
     """The events of one connection; at most one task is in the server's ``receive`` at a time."""
 
-    __slots__ = (
-        "_ahead",
-        "_cancelled",
-        "_moved",
-        "_receive",
-        "_timer",
-        "_watcher",
-        "complete",
-        "gone",
-        "interrupt",
-        "reading",
-        "suspended",
-        "task",
-    )
-
-    def __init__(self, receive: Receive, *, interrupt: bool = True) -> None:
+    # PERF: all is set here, although little of it is ever used: an attribute that some instances
+    # have and others take from the class is a slow one (bench: echo).
+    def __init__(self, receive: Receive, interrupt: bool) -> None:
         self._receive = receive
         #: Whether the view is cancelled when the client leaves.
         self.interrupt = interrupt
@@ -53,8 +38,18 @@ class Inbox:
         #: Whether the driven coroutine waits for something, and the task that drives it.
         self.suspended = False
         self.task: asyncio.Task[Any] | None = None
+        #: How long whoever reads may wait; and the turn of the sweep at which it is told that it
+        #: did, once it waits.
+        self.timeout: float | None = None
+        self.deadline: int | None = None
+        #: Where this is entered to be looked at, once something was waited for.
+        self.sweep: Sweep | None = None
+        # Whether the view was suspended at the last look, too.
+        self._idle = False
+        # The task that reads; and how many cancellations of it are somebody else's, once it was told.
+        self._reader: asyncio.Task[Any] | None = None
+        self._expired: int | None = None
         self._ahead: Event | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._moved: asyncio.Event | None = None
         self._cancelled = False
@@ -76,18 +71,27 @@ class Inbox:
             async with asyncio.timeout(timeout):
                 await self._movement()
         self.reading = True
+        self.timeout = timeout
+        if timeout is not None and self.suspended:
+            self.limit()  # in a task of its own, which nobody sees suspend
         try:
-            if timeout is None:
-                event = await self._receive()
-            else:
-                event = await self._receive_within(timeout)
+            event = await self._receive()
+        except asyncio.CancelledError:
+            if self._take_expiry():
+                raise TimeoutError from None
+            raise
         finally:
             self.reading = False
+            self.deadline = None
             if self._moved is not None:
                 self._tell()
-            if self.suspended:
-                self.arm()
-        self._note(event)
+            if self.suspended and self.sweep is None:
+                self.enter_sweep()
+        # PERF: `_note`, written out for what nearly every event is (bench: echo).
+        if event["type"] != "http.request":
+            self._note(event)
+        elif not event.get("more_body", False):
+            self.complete = True
         return event
 
     async def disconnected(self) -> None:
@@ -105,21 +109,55 @@ class Inbox:
             self._tell()
             self._interrupt()
 
-    def arm(self) -> None:
-        """Begin to watch in a moment, unless somebody does or nothing could be kept."""
-        if self._timer is not None or self._watcher is not None or not self.interrupt:
-            return
-        if self.gone is None and self._may_read_ahead():
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(WATCH_DELAY, self._start_watch)
+    def enter_sweep(self) -> Sweep:
+        """Have `look` called from now on."""
+        sweep = self.sweep = running_sweep()
+        sweep.add(self)
+        return sweep
+
+    def limit(self) -> None:
+        """Have the current task, which begins to wait for an event, give up after the time-out."""
+        if self.timeout is not None:
+            self.deadline = (self.sweep or self.enter_sweep()).after(self.timeout)
+            self._reader = asyncio.current_task()
+
+    def look(self, turn: int) -> None:
+        """See to what has waited for too long: a reader, or a view whose client nobody watches."""
+        reader = self._reader
+        if self.deadline is not None:
+            if turn >= self.deadline and reader is not None:
+                self.deadline = None
+                self._expired = reader.cancelling()
+                reader.cancel()
+        elif self.reading:
+            # An idle websocket, most likely. Whoever suspends without reading comes back.
+            self.leave_sweep()
+        elif self.suspended and self.interrupt and self._watcher is None:
+            # Only one that is still, or again, suspended a turn later is worth a task.
+            if self._idle and self.gone is None and self._may_read_ahead():
+                self._watcher = asyncio.get_running_loop().create_task(self._watch())
+            self._idle = not self._idle
+        else:
+            self._idle = False
 
     def stop(self) -> None:
         """End the watch: the exchange is over."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.sweep is not None:
+            self.leave_sweep()
         if self._watcher is not None:
             self._watcher.cancel()
+
+    def leave_sweep(self) -> None:
+        """Have `look` not called any more."""
+        if self.sweep is not None:
+            self.sweep.members.discard(self)
+            self.sweep = None
+
+    def _take_expiry(self) -> bool:
+        """Whether a cancellation was nobody's but `look`'s, which is taken back."""
+        others, self._expired = self._expired, None
+        reader = self._reader
+        return others is not None and reader is not None and reader.uncancel() <= others
 
     def take_cancellation(self, task: asyncio.Task[Any]) -> ClientDisconnected | None:
         """The error to raise in place of a `CancelledError` that came from here, else None."""
@@ -138,11 +176,6 @@ class Inbox:
 
     def _may_read_ahead(self) -> bool:
         return self._ahead is None or self.complete
-
-    def _start_watch(self) -> None:
-        self._timer = None
-        if self.suspended and not self.reading and self._watcher is None and self.gone is None:
-            self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:
         try:
@@ -186,16 +219,6 @@ class Inbox:
             self._moved.set()
             self._moved = None
 
-    async def _receive_within(self, timeout: float) -> Event:
-        """Receive with a limit; an event that is there already costs no timer."""
-        step = self._receive().__await__()
-        try:
-            waiting = next(step)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]  # the value of an untyped generator
-        async with asyncio.timeout(timeout):
-            return await _Resumed(step, waiting)
-
 
 def _says_nothing(event: Event) -> bool:
     """Whether *event* is an empty piece of a body that goes on: Hypercorn sends such."""
@@ -204,30 +227,6 @@ def _says_nothing(event: Event) -> bool:
         and not event.get("body")
         and bool(event.get("more_body", False))
     )
-
-
-class _Resumed:
-    """The rest of an awaitable whose first step was taken and now waits for *waiting*."""
-
-    __slots__ = ("step", "waiting")
-
-    def __init__(self, step: Generator[Any, Any, Event], waiting: Any) -> None:
-        self.step = step
-        self.waiting = waiting
-
-    def __await__(self) -> Generator[Any, Any, Event]:
-        try:
-            yield self.waiting
-        except BaseException as error:
-            throw = getattr(self.step, "throw", None)
-            if throw is None:
-                raise
-            try:
-                waiting = throw(error)
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]  # see above
-            yield waiting
-        return (yield from self.step)
 
 
 class Suspended:
@@ -250,8 +249,11 @@ class Suspended:
         try:
             while True:
                 inbox.suspended = True
-                if not inbox.reading:
-                    inbox.arm()
+                if inbox.reading:
+                    if inbox.deadline is None:
+                        inbox.limit()
+                elif inbox.sweep is None:
+                    inbox.enter_sweep()
                 try:
                     value = yield waiting
                 except BaseException as error:

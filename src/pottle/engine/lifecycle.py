@@ -165,7 +165,12 @@ async def handle_http_exception(app: Any, context: AppContext, error: HTTPExcept
     if error.code is None or isinstance(error, RoutingException):
         return error
     handler = find_error_handler(app, error, context)
-    return error if handler is None else await app.ensure_async(handler)(error)
+    if handler is None:
+        # It is an answer now. The frames in its traceback hold it, so that with the traceback it
+        # and the whole request would be left to the garbage collector.
+        error.__traceback__ = None
+        return error
+    return await app.ensure_async(handler)(error)
 
 
 async def handle_exception(app: Any, context: AppContext, error: Exception) -> Any:

@@ -7,6 +7,7 @@ endpoints in it are compiled one by one when first asked for, so a change costs 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 from werkzeug.exceptions import HTTPException, SecurityError
@@ -20,6 +21,7 @@ from ..typing import Scope
 from ..utils import encode_headers, find_header, is_async
 from ..wrappers import Request, Response, Websocket
 from ..wrappers.base import app_path, server_address
+from ..wrappers.request import promise
 from .kinds import CONTEXT_SIGNALS, HTTP, WEBSOCKET, Kind
 
 AsyncFunc = Callable[..., Coroutine[Any, Any, Any]]
@@ -86,6 +88,8 @@ class Plan:
         propagate = config["PROPAGATE_EXCEPTIONS"]
         self.propagate: bool = self.testing or self.debug if propagate is None else bool(propagate)
         self.response_timeout: float | None = config["RESPONSE_TIMEOUT"]
+        self.max_content_length: int | None = config["MAX_CONTENT_LENGTH"]
+        self.body_timeout: float | None = config["BODY_TIMEOUT"]
         self.trusted_hosts: list[str] | None = config["TRUSTED_HOSTS"]
         self.interrupt: bool = config["CANCEL_ON_DISCONNECT"]
         #: The domain that rules are matched in where the host is no part of routing.
@@ -111,7 +115,10 @@ class Plan:
         self.static: dict[tuple[str, str], Endpoint] = {}
         self.encoders = _encoders(app)
         self.teardown_appcontext = self.asynchronous(reversed(app.teardown_appcontext_funcs))
-        self._endpoints: dict[tuple[int, str], Endpoint] = {}
+        #: The compiled endpoints by the identity of their rules; the answers to OPTIONS apart.
+        self._endpoints: dict[int, Endpoint] = {}
+        self._options: dict[int, Endpoint] = {}
+        self._unmatched: dict[str, Endpoint] = {}
 
     # Compiling.
 
@@ -122,22 +129,20 @@ class Plan:
     def endpoint(self, rule: Rule, kind: Kind, method: str) -> Endpoint:
         """The compiled endpoint of *rule*; the automatic OPTIONS answer is one of its own."""
         automatic = method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)
-        key = (id(rule), "OPTIONS" if automatic else kind.name)
-        found = self._endpoints.get(key)
+        endpoints = self._options if automatic else self._endpoints
+        found = endpoints.get(id(rule))
         if found is None:
-            found = self._compile(rule, kind)
+            found = endpoints[id(rule)] = self._compile(rule, kind)
             if automatic:
                 found.options = True
                 found.bare = False
-            self._endpoints[key] = found
         return found
 
     def unmatched(self, kind: Kind) -> Endpoint:
         """The endpoint of whatever matches no rule: the hooks of the application, and no view."""
-        key = (0, kind.name)
-        found = self._endpoints.get(key)
+        found = self._unmatched.get(kind.name)
         if found is None:
-            found = self._endpoints[key] = self._compile(None, kind)
+            found = self._unmatched[kind.name] = self._compile(None, kind)
         return found
 
     def _compile(self, rule: Rule | None, kind: Kind) -> Endpoint:
@@ -195,7 +200,8 @@ class Plan:
         """The endpoint for *scope*, the values of its variables, and the routing error as data."""
         if not self.own_adapter:
             return self._find_by_adapter(scope, kind, method)
-        path = app_path(scope)
+        mounted = scope.get("root_path")
+        path = app_path(scope) if mounted else scope["path"]
         if path is None:
             return self.unmatched(kind), {}, Missing()
         domain = self.domain
@@ -208,8 +214,11 @@ class Plan:
         if isinstance(found, Problem):
             return self.unmatched(kind), {}, found
         rule, values = found
-        endpoint = self.endpoint(rule, kind, method)
-        if values or self.by_host or self.trusted_hosts is not None or scope.get("root_path"):
+        # PERF: the endpoint of a rule that was asked for before, without a call (bench: parameter)
+        endpoint = self._endpoints.get(id(rule)) if method != "OPTIONS" else None
+        if endpoint is None:
+            endpoint = self.endpoint(rule, kind, method)
+        if values or self.by_host or self.trusted_hosts is not None or mounted:
             return endpoint, values, None
         if kind is HTTP and path == rule.rule and rule.methods is not None:
             # PERF: the next request for this path does not come here at all. There are as many
@@ -297,12 +306,12 @@ class Plan:
                 facts.root_path,
                 facts.http_version,
                 facts.scope,
-                max_content_length=self.app.config["MAX_CONTENT_LENGTH"],
-                body_timeout=self.app.config["BODY_TIMEOUT"],
-                send_push_promise=exchange.promise,
+                max_content_length=self.max_content_length,
+                body_timeout=self.body_timeout,
+                send_push_promise=partial(promise, exchange.scope, exchange.send),
             )
-        request._exchange = exchange
-        request._app = self.app
+        request._send = exchange.send
+        request._plan = self
         exchange.made_request = request
         self._describe(request, exchange)
         return request  # type: ignore[no-any-return]  # the class is the application's choice
@@ -328,16 +337,21 @@ class Plan:
                 _unused,
                 facts.scope,
             )
-        websocket._inbox = exchange.inbox
         websocket._send = exchange.send
         exchange.made_websocket = websocket
         self._describe(websocket, exchange)
         return websocket  # type: ignore[no-any-return]  # the class is the application's choice
 
     def _describe(self, connection: Any, exchange: Any) -> None:
+        """Tell a request or websocket what it stands for."""
+        connection._inbox = exchange.inbox
+        if exchange.problem is None:
+            connection.url_rule = exchange.route.rule
+            connection.view_args = exchange.view_args
+        else:
+            self._tell(connection, exchange.route, exchange.view_args, exchange.problem, exchange)
         if self.trusted_hosts is not None:
             connection.trusted_hosts = self.trusted_hosts
-        self._tell(connection, exchange.route, exchange.view_args, exchange.problem, exchange)
 
 
 def blueprint_names(endpoint: str) -> list[str]:

@@ -37,9 +37,10 @@ def dump(obj: Any, fp: IO[str], **kwargs: Any) -> None:
 
 def loads(s: str | bytes, **kwargs: Any) -> Any:
     """The value that the JSON *s* (text, or bytes in UTF-8) stands for."""
-    if (provider := _provider()) is not None:
-        return provider.loads(s, **kwargs)
-    return plain.loads(s, **kwargs)
+    context = current.get(None)
+    if context is None:
+        return plain.loads(s, **kwargs)
+    return context.app.json.loads(s, **kwargs)
 
 
 def load(fp: IO[Any], **kwargs: Any) -> Any:

@@ -177,11 +177,9 @@ class Tree:
 
         if path[:2] == "//" or (path and path[0] != "/"):
             path = "/" + path.lstrip("/")
-        parts = path.split("/")
-        parts[0] = domain
         values: list[str] = []
         refused: list[Leaf] = []
-        found = _walk(self._root, parts, 0, values, method, websocket, refused)
+        found = self._follow(domain, path, values, method, websocket, refused)
         if found is None:
             if "//" in path and self._map.merge_slashes:
                 return self._match_merged(domain, path, method, websocket, refused)
@@ -204,14 +202,31 @@ class Tree:
             return self._detour(found, arguments, method, path) or (found.rule, arguments)
         return found.rule, arguments
 
+    def _follow(
+        self,
+        domain: str,
+        path: str,
+        values: list[str],
+        method: str,
+        websocket: bool,
+        refused: list[Leaf],
+    ) -> Leaf | None:
+        """`_walk` from the root along *domain* and the segments of *path*."""
+        parts = path.split("/")
+        root = self._root
+        if root.choices:
+            parts[0] = domain
+            return _walk(root, parts, 0, values, method, websocket, refused)
+        # PERF: no domain has a variable, so there is one way on and nothing to come back for.
+        node = root.static.get(domain)
+        return None if node is None else _walk(node, parts, 1, values, method, websocket, refused)
+
     def _match_merged(
         self, domain: str, path: str, method: str, websocket: bool, refused: list[Leaf]
     ) -> Problem:
         """What to answer to a *path* that matches nothing, since it has several slashes in a row."""
         path = _slashes.sub("/", path)
-        parts = path.split("/")
-        parts[0] = domain
-        found = _walk(self._root, parts, 0, [], method, websocket, refused)
+        found = self._follow(domain, path, [], method, websocket, refused)
         if found is _SLASH_REQUIRED:
             return OtherPath(f"{path}/")
         if found is None or found.rule.merge_slashes is False:

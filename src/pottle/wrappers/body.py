@@ -59,20 +59,6 @@ class Body:
     client leaves before the end.
     """
 
-    __slots__ = (
-        "_complete",
-        "_data",
-        "_done",
-        "_pieces",
-        "_reading",
-        "_received",
-        "_source",
-        "_streamed",
-        "expected_content_length",
-        "max_content_length",
-        "timeout",
-    )
-
     def __init__(
         self,
         expected_content_length: int | None = None,
@@ -134,7 +120,8 @@ class Body:
             self._reading = True
             try:
                 while not self._complete:
-                    self._pieces.append(await self._pull())
+                    piece = await self._pull()
+                    self._pieces.append(piece)
                     if most is not None and self._received > most:
                         raise too_large(most)
             finally:
@@ -169,7 +156,9 @@ class Body:
 
     def _check(self, most: int | None = None) -> None:
         """Raise the 413 for what has arrived or was announced, if it is too much."""
-        size = max(self._received, self.expected_content_length or 0)
+        size = self.expected_content_length or 0
+        if size < self._received:
+            size = self._received
         limit = self.max_content_length
         if limit is not None and size > limit:
             raise too_large(limit)

@@ -17,7 +17,8 @@ from ..active import current
 from ..datastructures import FileStorage
 from ..errors import ContextError
 from ..formparser import FormDataParser, Part, iter_parts
-from ..typing import Scope
+from ..typing import Scope, Send
+from ..utils import encode_headers
 from .base import BaseRequestWebsocket, fact
 from .body import Body, Fed, Source
 
@@ -28,17 +29,6 @@ PUSHED_HEADERS = frozenset(
     {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 )
 _UNSET: Any = object()
-
-
-class Exchange(Protocol):
-    """What a request needs of the exchange that it belongs to."""
-
-    app: Any
-
-    @property
-    def inbox(self) -> Inbox: ...
-
-    async def promise(self, path: str, headers: Headers) -> None: ...
 
 
 class Inbox(Source, Protocol):
@@ -53,8 +43,12 @@ class Request(BaseRequestWebsocket):
     body_class: type[Body] = Body
     form_data_parser_class: type[FormDataParser] = FormDataParser
 
-    _exchange: Exchange | None = None
-    _app: Any = None
+    # What stands behind the request, where it came over a connection. Not the exchange itself: the
+    # two would hold each other, and each request be left to the garbage collector.
+    _inbox: Inbox | None = None
+    _send: Send | None = None
+    #: The compiled settings of the application, `pottle.engine.plan.Plan`.
+    _plan: Any = None
     _max_content_length: Any = _UNSET
     _max_form_memory_size: Any = _UNSET
     _max_form_parts: Any = _UNSET
@@ -92,20 +86,17 @@ class Request(BaseRequestWebsocket):
     # The limits: this request's own where set, else the application's configuration.
 
     def _setting(self, key: str) -> Any:
-        app = self._app
-        if app is None:
-            context = current.get(None)
-            if context is None:
-                return None
-            app = context.app
-        return app.config[key]
+        context: Any = self._plan or current.get(None)
+        return None if context is None else context.app.config[key]
 
     @property
     def max_content_length(self) -> int | None:
         """Most bytes of a body; None for no limit. Setting it holds for this request alone."""
-        if self._max_content_length is _UNSET:
-            return self._setting("MAX_CONTENT_LENGTH")  # type: ignore[no-any-return]  # configuration is untyped
-        return self._max_content_length  # type: ignore[no-any-return]  # so is the marker
+        if self._max_content_length is not _UNSET:
+            return self._max_content_length  # type: ignore[no-any-return]  # for the marker's sake
+        if self._plan is not None:
+            return self._plan.max_content_length  # type: ignore[no-any-return]  # see above
+        return self._setting("MAX_CONTENT_LENGTH")  # type: ignore[no-any-return]  # configuration is untyped
 
     @max_content_length.setter
     def max_content_length(self, value: int | None) -> None:
@@ -139,9 +130,10 @@ class Request(BaseRequestWebsocket):
 
     def _make_body(self) -> Body:
         timeout = self._body_timeout
-        source: Source
-        if self._exchange is not None:
-            source = self._exchange.inbox
+        source: Source | None = self._inbox
+        if source is not None:
+            if timeout is _UNSET:
+                timeout = self._plan.body_timeout
         else:
             # Only what is put into it can come; without a limit in time nobody would be told that
             # nothing does.
@@ -327,12 +319,12 @@ class Request(BaseRequestWebsocket):
 
         For views that would rather ask than be cancelled (see ``cancel_on_disconnect``).
         """
-        if self._exchange is None:
+        if self._inbox is None:
             raise ContextError(
                 "This request did not come over a connection, so nobody can leave it. "
                 "request.disconnected() works in views that a server or a test client called."
             )
-        await self._exchange.inbox.disconnected()
+        await self._inbox.disconnected()
 
     async def send_push_promise(self, path: str) -> None:
         """Offer *path* by HTTP/2 server push, if the server can."""
@@ -341,5 +333,11 @@ class Request(BaseRequestWebsocket):
         )
         if self._send_push_promise is not None:
             await self._send_push_promise(path, headers)
-        elif self._exchange is not None:
-            await self._exchange.promise(path, headers)
+        elif self._send is not None:
+            await promise(self.scope, self._send, path, headers)
+
+
+async def promise(scope: Scope, send: Send, path: str, headers: Headers) -> None:
+    """Offer *path* by HTTP/2 server push, where the server has that."""
+    if "http.response.push" in (scope.get("extensions") or ()):
+        await send({"type": "http.response.push", "path": path, "headers": encode_headers(headers)})

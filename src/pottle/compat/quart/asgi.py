@@ -25,6 +25,7 @@ from ...typing import Receive, Scope, Send
 from ...utils import cancel_tasks, encode_headers
 from ...wrappers import Request, Response, Websocket
 from ...wrappers.base import app_path, client_address
+from ...wrappers.request import promise
 
 
 class ASGIHTTPConnection:
@@ -87,7 +88,7 @@ class ASGIHTTPConnection:
         await response.close()
 
     async def _send_push_promise(self, send: Send, path: str, headers: Headers) -> None:
-        await _exchange(self.app, self.scope, send, HTTP).promise(path, headers)
+        await promise(self.scope, send, path, headers)
 
 
 class ASGIWebsocketConnection:
