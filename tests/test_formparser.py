@@ -9,6 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +28,7 @@ from pottle.formparser import (
     SpooledFile,
     default_stream_factory,
     iter_parts,
+    parse_pairs,
 )
 
 if TYPE_CHECKING:
@@ -375,6 +377,16 @@ async def test_urlencoded_is_bounded() -> None:
     assert body.taken == 3
 
 
+@given(
+    st.lists(st.sampled_from([*"a=&+%;é☃\0\ud800", "%C3", "%a9", "%FF", "%2", "%26"])).map("".join)
+)
+@settings(max_examples=300)
+def test_fields_are_those_of_the_standard_library(text: str) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    quoted = "werkzeug.url_quote"
+    assert parse_pairs(text) == parse_qsl(text, keep_blank_values=True, errors=quoted)
+
+
 # -- parts as they stream
 
 
@@ -463,6 +475,21 @@ async def test_too_many_parts_while_they_stream() -> None:
     await anext(parts)
     with pytest.raises(RequestEntityTooLarge):
         await anext(parts)
+
+
+async def test_small_pieces_do_not_pile_up_before_they_are_written() -> None:
+    written: list[int] = []
+
+    class File(io.BytesIO):
+        def write(self, data: Any) -> int:
+            written.append(body.taken)
+            return super().write(data)
+
+    body = Body(split(part("f", b"x" * 1000, "f") + END, 2))
+    file = File()
+    assert await (await anext(iter_parts(body, BOUNDARY))).save(file) == 1000
+    assert file.getvalue() == b"x" * 1000
+    assert written[0] < body.taken / 2
 
 
 @pytest.mark.parametrize("size", [0, 1, 1_000_000])

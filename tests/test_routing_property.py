@@ -91,7 +91,8 @@ def found_by(tree: Tree, adapter: MapAdapter, path: str, method: str) -> Any:
     found = tree.match(domain or "", path, method, adapter.websocket)
     if isinstance(found, Problem):
         raise found.to_exception(adapter)
-    return found
+    leaf, values = found
+    return leaf.rule, values
 
 
 UUID = "12345678-1234-1234-1234-123456789abc"

@@ -45,6 +45,50 @@ def test_options_are_not_answered_automatically_unless_asked_for() -> None:
     assert PottleRule("/").provide_automatic_options is False
 
 
+def test_what_builds_urls_is_compiled_when_the_first_one_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fails if werkzeug comes to make the functions in another way, which only costs time."""
+    compiled: list[bool] = []
+    werkzeugs = Rule._compile_builder
+
+    def counting(rule: Rule, append_unknown: bool = True) -> Any:
+        compiled.append(append_unknown)
+        return werkzeugs(rule, append_unknown)
+
+    monkeypatch.setattr(Rule, "_compile_builder", counting)
+    rules = [
+        PottleRule("/<int:self>/<class>", endpoint="a", subdomain="<rule>"),
+        PottleRule("/a b/<path:x>/", endpoint="b"),
+    ]
+    adapter = PottleMap(rules).bind("example.org", subdomain="s")
+    assert compiled == []
+    values = {"self": 1, "class": "ü", "rule": "s", "more": 2}
+    for _ in range(2):
+        assert adapter.build("a", values) == "/1/%C3%BC?more=2"
+        assert adapter.build("a", values, append_unknown=False) == "/1/%C3%BC"
+    assert compiled == [True, False]
+    assert adapter.build("b", {"x": "c/d"}) == "http://example.org/a%20b/c/d/"
+    with pytest.raises(BuildError):
+        adapter.build("b", {"y": 1})
+
+
+@pytest.mark.parametrize(
+    ("string", "options", "error"),
+    [
+        ("/<x>/<x>", {}, SyntaxError),
+        ("/<x>", {"subdomain": "<x>"}, SyntaxError),
+        ("/<None>", {}, ValueError),
+        ("/<int:x>", {"defaults": {"x": "no number"}}, ValueError),
+    ],
+)
+def test_a_rule_that_no_url_can_be_built_for_is_refused_when_it_is_added(
+    string: str, options: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        PottleMap([PottleRule(string, endpoint="x", **options)])
+
+
 def test_a_websocket_rule_refuses_methods_that_no_handshake_has() -> None:
     with pytest.raises(ValueError, match="WebSocket rules can only use"):
         PottleRule("/", websocket=True, methods=["POST"])
@@ -65,7 +109,7 @@ def test_rules_of_a_factory_stay_what_they_are() -> None:
     url_map = PottleMap([Submount("/api", [PottleRule("/ws", websocket=True, endpoint="ws")])])
     found = Tree(url_map).match("", "/api/ws", "GET", websocket=True)
     assert not isinstance(found, Problem)
-    assert found[0].endpoint == "ws"
+    assert found[0].rule.endpoint == "ws"
 
 
 # The map
@@ -89,7 +133,7 @@ def test_order_of_addition_decides_between_equals() -> None:
     assert [rule.endpoint for rule in url_map.ordered_rules] == ["b", "a", "b"]
     found = Tree(url_map).match("", "/x", "GET")
     assert not isinstance(found, Problem)
-    assert found[0] is url_map.ordered_rules[0]
+    assert found[0].rule is url_map.ordered_rules[0]
 
 
 def test_rules_can_be_added_with_a_converter_made_known_on_the_map() -> None:

@@ -11,6 +11,8 @@ import pytest
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
 
+from pottle import Pottle
+from pottle.engine.kinds import HTTP
 from pottle.errors import SetupError
 from pottle.routing import (
     BaseConverter,
@@ -56,7 +58,7 @@ def test_static_before_int_before_string_before_path() -> None:
     for path in ("/me", "/42", "/you", "/a/b"):
         found = tree.match("", path, "GET")
         assert not isinstance(found, Problem)
-        answers[path] = found[0].endpoint, found[1]
+        answers[path] = found[0].rule.endpoint, found[1]
     assert answers == {
         "/me": ("static", {}),
         "/42": ("int", {"number": 42}),
@@ -71,7 +73,7 @@ def test_a_dead_end_is_left_again_without_its_values() -> None:
     )
     found = tree.match("", "/1/2/y", "GET")
     assert not isinstance(found, Problem)
-    assert (found[0].endpoint, found[1]) == ("right", {"c": "1", "d": "2"})
+    assert (found[0].rule.endpoint, found[1]) == ("right", {"c": "1", "d": "2"})
 
 
 def test_a_static_dead_end_leaves_no_values_behind() -> None:
@@ -122,7 +124,7 @@ def test_websocket_and_http_on_one_path() -> None:
     for websocket, endpoint in ((True, "ws"), (False, "http")):
         found = tree.match("", "/a", "GET", websocket)
         assert not isinstance(found, Problem)
-        assert found[0].endpoint == endpoint
+        assert found[0].rule.endpoint == endpoint
 
 
 def test_slashes_after_a_path_converter() -> None:
@@ -147,7 +149,7 @@ def test_a_lenient_rule_takes_a_slash_more_or_less() -> None:
     ):
         found = tree.match("", path, method)
         assert not isinstance(found, Problem)
-        assert found[0].endpoint == endpoint
+        assert found[0].rule.endpoint == endpoint
     assert isinstance(tree.match("", "/strict/", "GET"), Missing)
     assert tree.allowed_methods("", "/leaf/") == {"GET", "HEAD", "POST"}
 
@@ -163,7 +165,7 @@ def test_slashes_in_a_row() -> None:
     assert isinstance(tree.match("", "/a//b/", "PUT"), MethodRefused)
     found = tree.match("", "/c//d", "GET")
     assert not isinstance(found, Problem)
-    assert found[0].endpoint == "cd"
+    assert found[0].rule.endpoint == "cd"
 
 
 def test_a_rule_only_for_building_matches_nothing() -> None:
@@ -184,7 +186,7 @@ def test_hosts_and_subdomains() -> None:
     for domain in ("www", "ann", "", "a.b"):
         found = tree.match(domain, "/", "GET")
         assert not isinstance(found, Problem)
-        answers[domain] = found[0].endpoint, found[1]
+        answers[domain] = found[0].rule.endpoint, found[1]
     assert answers == {
         "www": ("fixed", {}),
         "ann": ("dynamic", {"user": "ann"}),
@@ -273,6 +275,50 @@ def test_defaults_that_cannot_be_built_are_a_type_error() -> None:
     assert isinstance(found, Redirect)
     with pytest.raises(TypeError, match="cannot be converted to a URL"):
         found.to_exception(adapter)
+
+
+def test_what_is_equal_between_thousands_of_rules_is_one_object() -> None:
+    url_map = PottleMap()
+    for at in range(1000):
+        url_map.add(PottleRule(f"/r{at}/<int:x>/edit", methods=["GET"], endpoint=str(at)))
+    tree = Tree(url_map)
+    leaves = [found[0] for found in (tree.match("", f"/r{at}/1/edit", "GET") for at in range(1000))]
+    for name in ("methods", "arguments"):
+        assert len({id(getattr(leaf, name)) for leaf in leaves}) == 1
+
+
+async def test_a_leaf_is_compiled_anew_for_each_plan() -> None:
+    """The tree outlives a plan when something other than a rule is registered."""
+    app = Pottle("routing", static_folder=None)
+
+    @app.get("/users/<int:number>")
+    async def user(number: int) -> str:
+        return f"old {number}"
+
+    async def new(number: int) -> str:
+        return f"new {number}"
+
+    client = app.test_client()
+    for text, view in (("old 1", user), ("new 1", new), ("old 1", user)):
+        app.view_functions["user"] = view
+        for _ in range(2):
+            response = await client.get("/users/1")
+            assert await response.get_data(as_text=True) == text
+            options = await client.options("/users/1")
+            assert "GET" in options.allow
+
+
+def test_an_old_plan_keeps_to_its_own_endpoints() -> None:
+    app = Pottle("routing", static_folder=None)
+    app.add_url_rule("/<x>", "x", lambda x: x)
+    plans = [app.plan]
+    app.forget_plan()
+    plans.append(app.plan)
+    assert plans[0].tree is plans[1].tree
+    scope = {"type": "http", "path": "/a", "headers": []}
+    found = [plan.find(scope, HTTP, "GET")[0] for plan in plans * 2]
+    assert found[0] is found[2] is not found[1]
+    assert found[1] is found[3]
 
 
 def test_thousands_of_rules_cost_no_more_steps_than_ten() -> None:

@@ -14,6 +14,7 @@ import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peer import Peer, call, http_scope, piece
 from pottle import Blueprint, Pottle, request, session
 from pottle.realtime import EventStream, ServerSentEvent, event_view
 from pottle.realtime.events import encode_event
@@ -448,6 +449,101 @@ async def test_a_silent_stream_is_kept_alive(app: Pottle) -> None:
             await reader.readuntil(b":\n\n")
         writer.close()
         await writer.wait_closed()
+
+
+async def test_fillers_and_events_do_not_overlap(app: Pottle) -> None:
+    """Sending takes longer than the silence that is filled."""
+
+    @app.sse("/events", keep_alive=0.05)
+    async def events() -> Any:
+        for number in range(3):
+            yield f"{number}"
+            await asyncio.sleep(0.3)
+
+    sending, sent = False, b""
+
+    async def send(message: dict[str, Any]) -> None:
+        nonlocal sending, sent
+        assert not sending
+        sending = True
+        try:
+            await asyncio.sleep(0.1)
+        finally:
+            sending = False
+        sent += message.get("body", b"")
+
+    await app(http_scope("/events"), Peer(piece(b"", False)).receive, send)
+    assert parse(sent) == [
+        {"data": f"{number}", "event": "message", "id": "", "retry": None} for number in range(3)
+    ]
+    assert 2 <= sent.count(b"\n:\n\n") <= 8
+
+
+async def test_a_busy_stream_is_not_filled(app: Pottle) -> None:
+    @app.sse("/events", keep_alive=0.5)
+    async def events() -> Any:
+        for _ in range(40):
+            yield "tick"
+            await asyncio.sleep(0.02)
+
+    peer = await call(app, http_scope("/events"), piece(b"", False))
+    assert peer.body == b"data: tick\n\n" * 40
+
+
+async def test_the_end_does_not_wait_for_a_filler(app: Pottle) -> None:
+    ended: list[str] = []
+
+    @app.sse("/events", keep_alive=0.05)
+    async def events() -> Any:
+        yield "first"
+        await asyncio.sleep(0.3)
+
+    peer = Peer(piece(b"", False))
+
+    async def send(message: dict[str, Any]) -> None:
+        if message.get("body") == b":\n\n":
+            try:
+                await asyncio.sleep(100)
+            finally:
+                ended.append("filler")
+        await peer.send(message)
+
+    async with asyncio.timeout(2):
+        await app(http_scope("/events"), peer.receive, send)
+    assert (peer.body, peer.is_complete, ended) == (b"data: first\n\n", True, ["filler"])
+
+
+async def test_a_filler_for_a_client_that_is_gone(
+    app: Pottle, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.sse("/events", keep_alive=0.05)
+    async def events() -> Any:
+        yield "first"
+        peer.broken = OSError("gone")
+        await asyncio.sleep(0.2)
+        yield "second"
+
+    peer = Peer(piece(b"", False))
+    await app(http_scope("/events"), peer.receive, peer.send)
+    assert (peer.body, peer.is_complete, caplog.records) == (b"data: first\n\n", False, [])
+
+
+async def test_a_silent_stream_may_have_a_time_out_too(app: Pottle) -> None:
+    """Fillers are no progress."""
+
+    @app.get("/events")
+    async def events() -> EventStream:
+        async def source() -> Any:
+            yield "first"
+            await asyncio.sleep(100)
+
+        stream = EventStream(source(), keep_alive=0.05)
+        stream.timeout = 0.4
+        return stream
+
+    peer = await call(app, http_scope("/events"), piece(b"", False))
+    assert not peer.is_complete
+    assert peer.body.startswith(b"data: first\n\n:\n\n:\n\n")
 
 
 async def test_a_stream_outlives_the_response_timeout(app: Pottle) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from pottle import (
     send_file,
     stream_with_context,
 )
+from pottle.engine.sweep import INTERVAL, running_sweep
 from pottle.errors import ClientDisconnected
 from pottle.signals import got_request_exception
 from pottle.testing.connections import IncompleteResponseError
@@ -601,6 +602,124 @@ async def test_the_time_out_bounds_idleness_and_not_the_whole() -> None:
     peer = await call(app_for(view, RESPONSE_TIMEOUT=0.5), http_scope(), END)
     assert peer.is_complete
     assert peer.body == b"x" * 13
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
+    closed: list[str] = []
+
+    async def view() -> Any:
+        async def source() -> AsyncIterator[str]:
+            try:
+                while True:
+                    yield "x"
+            finally:
+                closed.append("closed")
+
+        return source()
+
+    peer = Peer(END)
+
+    async def send(message: dict[str, Any]) -> None:
+        if len(peer.sent) == 3:
+            await asyncio.sleep(100)
+        await peer.send(message)
+
+    app = app_for(view, RESPONSE_TIMEOUT=0.1)
+    with announced(app) as seen:
+        async with asyncio.timeout(1):
+            await app(http_scope(), peer.receive, send)
+    assert (peer.body, peer.is_complete, closed) == (b"xx", False, ["closed"])
+    assert [type(error) for error in seen] == [TimeoutError]
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("limit", [0.05, 0.22])
+async def test_a_time_out_is_never_early_and_hardly_late(limit: float) -> None:
+    async def view() -> Any:
+        async def source() -> AsyncIterator[str]:
+            nonlocal begun
+            await asyncio.sleep(0.03)
+            yield "x"
+            begun = loop.time()
+            await asyncio.sleep(100)
+
+        return source()
+
+    loop = asyncio.get_running_loop()
+    begun = 0.0
+    await call(app_for(view, RESPONSE_TIMEOUT=limit), http_scope(), END)
+    assert limit <= loop.time() - begun < limit + 0.5
+
+
+async def test_a_source_that_goes_on_when_its_time_is_up(caplog: pytest.LogCaptureFixture) -> None:
+    async def view() -> Any:
+        async def source() -> AsyncIterator[str]:
+            yield "in time"
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(100)
+            yield "too late"
+
+        return source()
+
+    app = app_for(view, RESPONSE_TIMEOUT=0.05)
+    with announced(app) as seen:
+        peer = await call(app, http_scope(), END)
+    assert (peer.body, peer.is_complete) == (b"in time", False)
+    assert [type(error) for error in seen] == [TimeoutError]
+    assert len(caplog.records) == 1
+
+
+async def test_a_source_that_ends_when_its_time_is_up() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+
+    async def view() -> Any:
+        async def source() -> AsyncIterator[str]:
+            yield "in time"
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(100)
+
+        return source()
+
+    peer = Peer(END)
+    await app_for(view, RESPONSE_TIMEOUT=0.05)(http_scope(), peer.receive, peer.send)
+    assert (peer.body, peer.is_complete) == (b"in time", True)
+    assert task.cancelling() == 0
+
+
+async def test_a_cancellation_by_others_is_no_time_out() -> None:
+    seen: list[Any] = []
+
+    async def view() -> Any:
+        async def source() -> AsyncIterator[str]:
+            yield "half"
+            try:
+                await asyncio.sleep(100)
+            except asyncio.CancelledError as error:
+                seen.append(type(error))
+                raise
+
+        return source()
+
+    app, peer = app_for(view, RESPONSE_TIMEOUT=0.2), Peer(END)
+    task = asyncio.create_task(app(http_scope(), peer.receive, peer.send))
+    await peer.until_sent(2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == [asyncio.CancelledError]
+
+
+async def test_nothing_waits_for_a_stream_that_has_ended() -> None:
+    async def view() -> Any:
+        return async_source()
+
+    await call(app_for(view), http_scope(), END)
+    sweep = running_sweep()
+    await asyncio.sleep(3 * INTERVAL)
+    turn = sweep.turn
+    await asyncio.sleep(3 * INTERVAL)
+    assert sweep.turn == turn  # it stands still: there is nobody to look at
 
 
 @pytest.mark.parametrize("timeout", [None, 0.5])

@@ -20,6 +20,7 @@ from pottle.utils import (
     encode_headers,
     file_path_to_path,
     is_async,
+    may_suspend,
     raise_task_exceptions,
     run_sync,
     run_sync_iterable,
@@ -334,3 +335,43 @@ def test_headers():
 
 def test_paths():
     assert file_path_to_path("a", Path("b"), "c") == Path("a/b/c")
+
+
+class TestMaySuspend:
+    def test_a_coroutine_function_without_await_cannot(self):
+        async def view(number):
+            if number > 3:
+                raise ValueError(number)
+            return {str(item): [item] for item in range(number)}
+
+        assert not may_suspend(view)
+
+    def test_everything_that_waits_may(self):
+        async def by_await(other):
+            return await other
+
+        async def by_for(other):
+            return [item async for item in other]
+
+        async def by_loop(other):
+            async for _ in other:
+                pass
+
+        async def by_with(other):
+            async with other:
+                pass
+
+        for func in (by_await, by_for, by_loop, by_with):
+            assert may_suspend(func)
+
+    def test_in_doubt(self):
+        class View:
+            async def __call__(self):
+                return ""
+
+        @wraps(View)
+        async def generator():
+            yield 1
+
+        for func in (View(), generator, partial(print), print):
+            assert may_suspend(func)

@@ -82,6 +82,8 @@ class AppContext:
     #: The context that this one is a copy of.
     _original: AppContext | None = None
 
+    #: Why no rule matched, where the engine found out; None where one did.
+    problem: Any = None
     #: The compiled endpoint (`pottle.engine.plan.Endpoint`); None in a bare app context.
     route: Any = None
     view_args: dict[str, Any] | None = None

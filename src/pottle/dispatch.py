@@ -100,17 +100,17 @@ class Dispatcher(Planned):
         context = current.get(None)
         ours = not self.plan.foreign_context
         if ours and context is not None and context.connection is connection:
-            return await lifecycle.handle(self, context)
+            return await lifecycle.handle(context)
         async with make_context(connection) as context:
-            return await lifecycle.handle(self, context)
+            return await lifecycle.handle(context)
 
     async def full_dispatch_request(self, ctx: AppContext | None = None) -> Response:
         """Hooks, view, error handlers, after hooks."""
-        return await lifecycle.full_dispatch(self, ctx or current.get())  # type: ignore[return-value]  # None is for websockets
+        return await lifecycle.full_dispatch(ctx or current.get())  # type: ignore[return-value]  # None is for websockets
 
     async def full_dispatch_websocket(self, ctx: AppContext | None = None) -> Response | None:
         """Hooks, handler, error handlers, after hooks."""
-        return await lifecycle.full_dispatch(self, ctx or current.get())
+        return await lifecycle.full_dispatch(ctx or current.get())
 
     async def preprocess_request(self, ctx: AppContext | None = None) -> Any:
         """The before hooks; what the first of them gives that is not None."""
@@ -122,35 +122,35 @@ class Dispatcher(Planned):
 
     async def dispatch_request(self, ctx: AppContext | None = None) -> Any:
         """Call the view, or raise the routing error."""
-        return await lifecycle.dispatch(self, ctx or current.get())
+        return await lifecycle.dispatch(ctx or current.get())
 
     async def dispatch_websocket(self, ctx: AppContext | None = None) -> Any:
         """Call the handler, or raise the routing error."""
-        return await lifecycle.dispatch(self, ctx or current.get())
+        return await lifecycle.dispatch(ctx or current.get())
 
     async def finalize_request(
         self, ctx: AppContext, result: Any, from_error_handler: bool = False
     ) -> Response:
         """Make the response and run the after hooks."""
-        response: Response = await lifecycle.finalize(self, ctx, result, from_error_handler)
+        response: Response = await lifecycle.finalize(ctx, result, from_error_handler)
         return response
 
     async def finalize_websocket(
         self, ctx: AppContext, result: Any, from_error_handler: bool = False
     ) -> Response | None:
         """Make the response, if there is a result, and run the after hooks."""
-        response: Response | None = await lifecycle.finalize(self, ctx, result, from_error_handler)
+        response: Response | None = await lifecycle.finalize(ctx, result, from_error_handler)
         return response
 
     async def process_response(self, ctx: AppContext, response: Response) -> Response:
         """The after hooks, and the saving of the session."""
-        return await lifecycle.process(self, ctx, response)  # type: ignore[return-value]  # None is for websockets
+        return await lifecycle.process(ctx, response)  # type: ignore[return-value]  # None is for websockets
 
     async def postprocess_websocket(
         self, ctx: AppContext, response: Response | None
     ) -> Response | None:
         """The after hooks, and the saving of the session."""
-        return await lifecycle.process(self, ctx, response)
+        return await lifecycle.process(ctx, response)
 
     def raise_routing_exception(self, request: BaseRequestWebsocket) -> NoReturn:
         """Raise the error that routing ended with."""
@@ -167,14 +167,14 @@ class Dispatcher(Planned):
 
     async def handle_exception(self, ctx: AppContext, error: Exception) -> Response:
         """The 500 for an *error* that nobody handled; raised in tests and in debug mode."""
-        response: Response = await lifecycle.handle_exception(self, ctx, error)
+        response: Response = await lifecycle.handle_exception(ctx, error)
         return response
 
     async def handle_websocket_exception(
         self, ctx: AppContext, error: Exception
     ) -> Response | None:
         """As `handle_exception`, for websockets."""
-        response: Response | None = await lifecycle.handle_exception(self, ctx, error)
+        response: Response | None = await lifecycle.handle_exception(ctx, error)
         return response
 
     def trap_http_exception(self, e: Exception) -> bool:

@@ -93,15 +93,62 @@ class _RequestProxy(LocalProxy[Any]):
 class _WebsocketProxy(LocalProxy[Any]):
     __slots__ = ()
 
+    # What is called for every message.
+
+    def send(self, data: str | bytes) -> Any:
+        context = current.get(None)
+        return ((context and context.made_websocket) or _current_websocket()).send(data)
+
+    def receive(self) -> Any:
+        context = current.get(None)
+        return ((context and context.made_websocket) or _current_websocket()).receive()
+
     def __getattr__(self, name: str) -> Any:
         context = current.get(None)
         return getattr((context and context.made_websocket) or _current_websocket(), name)
 
 
+class _AppProxy(LocalProxy[Any]):
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        context = current.get(None)
+        return getattr(_current_app() if context is None else context.app, name)
+
+
+class _NamespaceProxy(LocalProxy[Any]):
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_current_g(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(_current_g(), name, value)
+
+
+class _SessionProxy(LocalProxy[Any]):
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_current_session(), name)
+
+    def __getitem__(self, key: str) -> Any:
+        return _current_session()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        _current_session()[key] = value
+
+    def __contains__(self, key: object) -> bool:
+        return key in _current_session()
+
+
+for _class in (_AppProxy, _NamespaceProxy, _RequestProxy, _SessionProxy, _WebsocketProxy):
+    _class.__name__ = LocalProxy.__name__  # what `repr` says where nothing is current
+
 app_ctx = cast("AppContext", LocalProxy(_current_app_context))
 #: `pottle.current_app` is this proxy, typed as the application class, which lives above.
-current_app: Any = LocalProxy(_current_app)
-g = cast("AppGlobals", LocalProxy(_current_g))
+current_app: Any = _AppProxy(_current_app)
+g = cast("AppGlobals", _NamespaceProxy(_current_g))
 request = cast("Request", _RequestProxy(_current_request))
 websocket = cast("Websocket", _WebsocketProxy(_current_websocket))
-session = cast("SessionMixin", LocalProxy(_current_session))
+session = cast("SessionMixin", _SessionProxy(_current_session))

@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from functools import partial, wraps
+from opcode import opmap
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 DEFAULT_THREADS = min(32, (os.cpu_count() or 1) + 4)
 _END: Any = object()
+_SEND = opmap.get("SEND")  # of CPython
 
 _pool: ThreadPoolExecutor | None = None
 _threads = DEFAULT_THREADS
@@ -133,6 +135,19 @@ def is_async(func: Callable[..., Any]) -> bool:
     )
 
 
+def may_suspend(func: Callable[..., Any]) -> bool:
+    """Whether calling the coroutine function *func* may take more than one step.
+
+    It cannot where no `await` is in its code. In doubt the answer is yes.
+    """
+    code = getattr(func, "__code__", None)
+    # Every `await`, `async for` and `async with` sends to what it waits for. Other bytes that look
+    # the same are data, and at worst put in doubt what was certain.
+    if code is None or _SEND is None or not code.co_flags & inspect.CO_COROUTINE:
+        return True
+    return _SEND in code.co_code
+
+
 def run_sync(func: Callable[P, T]) -> Callable[P, Any]:
     """Make *func* awaitable: each call runs in a thread of the pool, context variables and all.
 
@@ -231,26 +246,20 @@ def encode_headers(headers: Headers | Iterable[tuple[str, str]]) -> list[tuple[b
     return [(name.lower().encode(), value.encode()) for name, value in headers]
 
 
-class DecodedHeaders(Headers):
-    """The headers of an ASGI message, names in title case as Flask shows them."""
-
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        # PERF: a server has checked what it read; going through `Headers.add` costs four times as
-        # much as all of the decoding (bench: post).
-        self._list = [(str(name, "latin-1").title(), str(value, "latin-1")) for name, value in raw]
+def checked_headers(pairs: list[tuple[str, str]]) -> Headers:
+    """Headers of *pairs* that are known to have no line break in them. The list is used itself."""
+    # PERF: going through `Headers.add` costs more than all the rest of making headers (bench: hooks).
+    headers = Headers()
+    headers._list = pairs  # pyright: ignore[reportPrivateUsage]  # the reason is given above
+    return headers
 
 
 def decode_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """Headers from an ASGI message, names in title case as Flask shows them."""
-    return DecodedHeaders(headers)
-
-
-def first_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The headers of an ASGI message by name; of several with one name the first."""
-    try:
-        return dict(reversed(cast("list[tuple[bytes, bytes]]", headers)))
-    except TypeError:  # no server gives less than a sequence, but ASGI would allow it
-        return dict([*headers][::-1])
+    # A server has checked what it read.
+    return checked_headers(
+        [(str(name, "latin-1").title(), str(value, "latin-1")) for name, value in headers]
+    )
 
 
 def find_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

@@ -8,15 +8,18 @@ so that no client takes the half for the whole.
 from __future__ import annotations
 
 import asyncio
-from types import EllipsisType
+import math
+from collections.abc import Coroutine
+from types import EllipsisType, TracebackType
 from typing import Any, cast
 
 from ..errors import ClientDisconnected
 from ..typing import Event, Send
 from ..utils import encode_headers
 from ..wrappers import Response
-from ..wrappers.bodies import DataBody, FileBody, IterableBody, ResponseBody, encode_chunk
+from ..wrappers.bodies import DataBody, FileBody, IterableBody, ResponseBody, unencoded
 from .exchange import Exchange
+from .sweep import running_sweep, turns
 
 #: Answers that have no body, whatever the view returned (RFC 9110 sections 15.3.5, 15.4.5).
 _BODYLESS = frozenset({204, 304})
@@ -27,10 +30,12 @@ def is_streamed(response: Response) -> bool:
     return type(response.response) is not DataBody
 
 
-async def send_response(
+def send_response(
     exchange: Exchange, response: Response, prefix: str = "http.response"
-) -> None:
+) -> Coroutine[Any, Any, None]:
     """Send *response* whole. *prefix* is that of the messages, which differs for websockets."""
+    # PERF: a plain function, since every step of a stream passes through each of the coroutines
+    # that stand between it and the loop (bench: events).
     body = response.response
     status = response.status_code
     headers = encode_headers(response.headers)
@@ -39,24 +44,29 @@ async def send_response(
         headers = [header for header in headers if header[0] != b"content-length"]
     start = {"type": f"{prefix}.start", "status": status, "headers": headers}
     body_type = f"{prefix}.body"
-    send = exchange.send
-    bodyless = exchange.scope.get("method") == "HEAD" or status in _BODYLESS
-    if bodyless or type(body) is DataBody:
-        data = b"" if bodyless else cast("DataBody", body).data
-        exchange.answered = True
-        try:
-            await _transmit(send, start)
-            await _transmit(send, {"type": body_type, "body": data})
-        finally:
-            await _discard(body)
-    elif _goes_by_path(exchange, body):
-        exchange.answered = True
-        await _transmit(send, start)
-        await _transmit(
-            send, {"type": "http.response.pathsend", "path": str(cast("FileBody", body).path)}
+    if exchange.scope.get("method") == "HEAD" or status in _BODYLESS:
+        return _send_at_once(exchange, body, start, {"type": body_type, "body": b""})
+    if type(body) is DataBody:
+        return _send_at_once(exchange, body, start, {"type": body_type, "body": body.data})
+    if _goes_by_path(exchange, body):
+        path = str(cast("FileBody", body).path)
+        return _send_at_once(
+            exchange, body, start, {"type": "http.response.pathsend", "path": path}
         )
-    else:
-        await _stream(exchange, response, start, body_type)
+    return _stream(exchange, response, start, body_type)
+
+
+async def _send_at_once(exchange: Exchange, body: ResponseBody, start: Event, rest: Event) -> None:
+    """Send an answer that is there already."""
+    exchange.answered = True
+    try:
+        await exchange.send(start)
+        await exchange.send(rest)
+    except OSError as error:
+        raise ClientDisconnected(str(error)) from error
+    finally:
+        if type(body) is not DataBody:
+            await _discard(body)
 
 
 async def _discard(body: ResponseBody) -> None:
@@ -79,39 +89,38 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
     if exchange.inbox.gone is not None:
         await _discard(response.response)
         raise exchange.inbox.disconnect_error()
-    timeout = response.timeout
-    if isinstance(timeout, EllipsisType):
-        timeout = exchange.plan.response_timeout
-    live = exchange.app.live_exchanges
-    filler = None
     send = exchange.send
-    loop = asyncio.get_running_loop()
+    live = exchange.app.live_exchanges
+    silence = Silence(exchange, response, body_type)
+    sweep = silence.sweep
     if response.long_lived:
         live.add(exchange)
     try:
-        async with asyncio.timeout(timeout) as limit, response.response as chunks:
+        async with silence, response.response as body:
             # Only now: a body that cannot be opened still gets a proper error for an answer.
             exchange.answered = True
             await _transmit(send, start)
-            if response.keep_alive is not None:
-                filler = Filler(send, response.keep_alive, response.keep_alive_chunk, body_type)
+            silence.busy = False
+            chunks, encode = unencoded(body)
+            # PERF: all that a piece costs is written out, and time is taken by the number of the
+            # sweep's turn: no timer, and no coroutine but the server's (bench: stream).
             async for chunk in chunks:
-                if filler is not None:
-                    await filler.pause()
-                if chunk.__class__ is not bytes:  # of a body that an application has written
-                    chunk = encode_chunk(chunk)
-                await _transmit(send, {"type": body_type, "body": chunk, "more_body": True})
-                if timeout is not None:
-                    limit.reschedule(loop.time() + timeout)
-                if filler is not None:
-                    filler.resume()
+                if silence.busy:
+                    await silence.settle()
+                if chunk.__class__ is not bytes:
+                    chunk = encode(chunk)
+                silence.busy = True
+                try:
+                    await send({"type": body_type, "body": chunk, "more_body": True})
+                except OSError as error:
+                    raise ClientDisconnected(str(error)) from error
+                silence.busy = False
+                silence.since = sweep.turn
     except ClientDisconnected:
         if not exchange.shut_down:
             raise
     finally:
         live.discard(exchange)
-        if filler is not None:
-            await filler.stop()
     await _transmit(send, {"type": body_type, "body": b"", "more_body": False})
 
 
@@ -123,50 +132,112 @@ async def _transmit(send: Send, message: Event) -> None:
         raise ClientDisconnected(str(error)) from error
 
 
-class Filler:
-    """Sends a small chunk whenever a stream has been silent for *interval* seconds.
+class Silence:
+    """The silence of a stream: after `keep_alive` seconds it is filled, after the time-out ended.
 
-    It only sends while the stream waits for its source, so that no two sends overlap.
+    A small chunk fills it, only while the stream waits for its source, so that no two sends overlap.
     """
 
-    __slots__ = ("_interval", "_loop", "_message", "_send", "_task", "_timer")
+    __slots__ = (
+        "_appointment",
+        "_body_type",
+        "_expired",
+        "_filled",
+        "_filler",
+        "_interval",
+        "_limit",
+        "_others",
+        "_response",
+        "_send",
+        "_task",
+        "busy",
+        "since",
+        "sweep",
+    )
 
-    def __init__(self, send: Send, interval: float, chunk: bytes, body_type: str) -> None:
-        self._send = send
-        self._interval = interval
-        self._message = {"type": body_type, "body": chunk, "more_body": True}
-        self._loop = asyncio.get_running_loop()
-        self._task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self.resume()
+    def __init__(self, exchange: Exchange, response: Response, body_type: str) -> None:
+        timeout = response.timeout
+        if isinstance(timeout, EllipsisType):
+            timeout = exchange.plan.response_timeout
+        task = asyncio.current_task()
+        assert task is not None
+        self.sweep = running_sweep()
+        #: The turn of the sweep in which the last piece had gone.
+        self.since = self.sweep.turn
+        #: Whether something is being sent, or time is up.
+        self.busy = True
+        self._limit = turns(timeout)
+        self._interval = turns(response.keep_alive)
+        self._response = response
+        self._body_type = body_type
+        self._send = exchange.send
+        self._filler: asyncio.Task[None] | None = None
+        # The turn in which the last filler had gone.
+        self._filled = self.since
+        # Who is cancelled when time is up, and how many cancellations of it are somebody else's.
+        self._task = task
+        self._others = task.cancelling()
+        self._expired = False
+        # The turn in which `look` is called.
+        self._appointment = 0
 
-    def resume(self) -> None:
-        """The stream waits for its source from now on."""
-        self._timer = self._loop.call_later(self._interval, self._fill)
+    async def __aenter__(self) -> None:
+        self._appoint(self.since)
 
-    async def pause(self) -> None:
-        """The stream is about to send; waits until a filler that is under way has gone."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._task is not None:
-            task, self._task = self._task, None
-            await task
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.sweep.cancel(self._appointment, self)
+        if self._filler is not None:
+            self._filler.cancel()
+            await asyncio.wait({self._filler})
+        # As `asyncio.timeout` does it: time was up only if nobody else has cancelled.
+        if (
+            self._expired
+            and self._task.uncancel() <= self._others
+            and exc_type is asyncio.CancelledError
+        ):
+            raise TimeoutError from exc_value
 
-    async def stop(self) -> None:
-        """The stream has ended."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._task is not None:
+    def _appoint(self, quiet: int) -> None:
+        """Have `look` called when something is due if nothing is sent after the turn *quiet*."""
+        due = min(self.since + self._limit, quiet + self._interval)
+        if due != math.inf:
+            self._appointment = math.ceil(due)
+            self.sweep.appoint(self._appointment, self)
+
+    def look(self, turn: int) -> None:
+        """Do what is due, and see when there may be something again."""
+        if turn >= self.since + self._limit:
+            self._expired = self.busy = True
             self._task.cancel()
-            await asyncio.wait({self._task})
+            return
+        quiet = turn if self.busy else max(self.since, self._filled)
+        if turn >= quiet + self._interval:
+            self.busy = True
+            self._filler = asyncio.get_running_loop().create_task(self._fill())
+            quiet = turn
+        self._appoint(quiet)
 
-    def _fill(self) -> None:
-        self._task = self._loop.create_task(self._send_one())
-
-    async def _send_one(self) -> None:
+    async def _fill(self) -> None:
+        chunk = self._response.keep_alive_chunk
         try:
-            await self._send(dict(self._message))
+            await self._send({"type": self._body_type, "body": chunk, "more_body": True})
         except OSError:
             return  # the client is gone; the watch will say so
-        self.resume()
+        self._filled = self.sweep.turn
+        self.busy = False
+
+    async def settle(self) -> None:
+        """Wait until a filler that is under way has gone.
+
+        Raises `TimeoutError` if time is up, and the source went on although it was told.
+        """
+        if self._expired:
+            raise TimeoutError
+        if self._filler is not None:
+            filler, self._filler = self._filler, None
+            await filler

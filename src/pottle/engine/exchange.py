@@ -18,8 +18,6 @@ class Exchange(AppContext):
     """An `AppContext` over one connection. Its request and its inbox are made when they are needed."""
 
     made_inbox: Inbox | None = None
-    #: Why no rule matched, as data; None where one did.
-    problem: Any = None
     #: Whether the head of the answer went out, after which no other answer is possible.
     answered = False
     #: Whether the server's shutdown ended this exchange, and not its client.

@@ -50,7 +50,8 @@ class Inbox:
         self._reader: asyncio.Task[Any] | None = None
         self._expired: int | None = None
         self._ahead: Event | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        # The task that reads ahead, to see the client leave.
+        self.watcher: asyncio.Task[None] | None = None
         self._moved: asyncio.Event | None = None
         self._cancelled = False
 
@@ -66,7 +67,7 @@ class Inbox:
                 return event
             if self.gone is not None:
                 return self.gone
-            if not self.reading and self._watcher is None:
+            if not self.reading and self.watcher is None:
                 break
             async with asyncio.timeout(timeout):
                 await self._movement()
@@ -97,8 +98,8 @@ class Inbox:
     async def disconnected(self) -> None:
         """Wait until the client has left. Keeps one event for whoever asks for it later."""
         while self.gone is None:
-            if self._watcher is None and not self.reading and self._may_read_ahead():
-                self._watcher = asyncio.create_task(self._watch())
+            if self.watcher is None and not self.reading and self._may_read_ahead():
+                self.watcher = asyncio.create_task(self._watch())
             await self._movement()
 
     def leave(self, event: Event) -> None:
@@ -129,13 +130,14 @@ class Inbox:
                 self.deadline = None
                 self._expired = reader.cancelling()
                 reader.cancel()
-        elif self.reading:
-            # An idle websocket, most likely. Whoever suspends without reading comes back.
+        elif self.reading or self.watcher is not None:
+            # An idle websocket or event stream, most likely. Who suspends and is not watched over
+            # comes back.
             self.leave_sweep()
-        elif self.suspended and self.interrupt and self._watcher is None:
+        elif self.suspended and self.interrupt:
             # Only one that is still, or again, suspended a turn later is worth a task.
             if self._idle and self.gone is None and self._may_read_ahead():
-                self._watcher = asyncio.get_running_loop().create_task(self._watch())
+                self.watcher = asyncio.get_running_loop().create_task(self._watch())
             self._idle = not self._idle
         else:
             self._idle = False
@@ -144,8 +146,8 @@ class Inbox:
         """End the watch: the exchange is over."""
         if self.sweep is not None:
             self.leave_sweep()
-        if self._watcher is not None:
-            self._watcher.cancel()
+        if self.watcher is not None:
+            self.watcher.cancel()
 
     def leave_sweep(self) -> None:
         """Have `look` not called any more."""
@@ -187,7 +189,7 @@ class Inbox:
                     self._ahead = event
                     self._tell()
         finally:
-            self._watcher = None
+            self.watcher = None
             self._tell()
 
     def _note(self, event: Event) -> bool:
@@ -252,7 +254,7 @@ class Suspended:
                 if inbox.reading:
                     if inbox.deadline is None:
                         inbox.limit()
-                elif inbox.sweep is None:
+                elif inbox.sweep is None and inbox.watcher is None:
                     inbox.enter_sweep()
                 try:
                     value = yield waiting

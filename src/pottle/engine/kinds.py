@@ -22,6 +22,7 @@ class Kind:
     after_funcs: str
     teardown_funcs: str
     # override points, in the order in which an exchange passes them
+    make_context: str
     handle: str
     full_dispatch: str
     preprocess: str
@@ -41,6 +42,7 @@ HTTP = Kind(
     before_funcs="before_request_funcs",
     after_funcs="after_request_funcs",
     teardown_funcs="teardown_request_funcs",
+    make_context="request_context",
     handle="handle_request",
     full_dispatch="full_dispatch_request",
     preprocess="preprocess_request",
@@ -59,6 +61,7 @@ WEBSOCKET = Kind(
     before_funcs="before_websocket_funcs",
     after_funcs="after_websocket_funcs",
     teardown_funcs="teardown_websocket_funcs",
+    make_context="websocket_context",
     handle="handle_websocket",
     full_dispatch="full_dispatch_websocket",
     preprocess="preprocess_websocket",
@@ -71,6 +74,8 @@ WEBSOCKET = Kind(
     tearing_down=signals.websocket_tearing_down,
     exception=signals.got_websocket_exception,
 )
+
+KINDS = (HTTP, WEBSOCKET)
 
 #: Signals of any exchange; a receiver for one of them takes every exchange to the full lane.
 CONTEXT_SIGNALS = (

@@ -22,46 +22,49 @@ from ..wrappers import Response
 from .kinds import HTTP
 
 
-async def handle(app: Any, context: AppContext) -> Response | None:
+async def handle(context: AppContext) -> Response | None:
     """From the matched context to the response (None: a websocket that was accepted)."""
-    kind = context.route.kind
+    steps = context.route.steps
     try:
-        return await getattr(app, kind.full_dispatch)(context)  # type: ignore[no-any-return]  # an override point
+        return await steps.full_dispatch(context)  # type: ignore[no-any-return]  # an override point
     except Exception as error:
         context.error = error
-        return await getattr(app, kind.handle_exception)(context, error)  # type: ignore[no-any-return]  # an override point
+        return await steps.handle_exception(context, error)  # type: ignore[no-any-return]  # an override point
 
 
-async def full_dispatch(app: Any, context: AppContext) -> Response | None:
+async def full_dispatch(context: AppContext) -> Response | None:
     """Hooks, view, error handlers for what they raise, and the finishing of the result."""
-    kind = context.route.kind
+    route = context.route
+    steps = route.steps
     try:
-        await context.announce(kind.started)
-        result = await getattr(app, kind.preprocess)(context)
+        if route.kind.started.receivers:
+            await context.announce(route.kind.started)
+        result = await steps.preprocess(context)
         if result is None:
-            result = await getattr(app, kind.dispatch)(context)
+            result = await steps.dispatch(context)
     except Exception as error:
-        result = await app.handle_user_exception(context, error)
+        result = await context.app.handle_user_exception(context, error)
     except ClientDisconnected:
-        if kind is not HTTP:
+        if route.kind is not HTTP:
             # A connection that was accepted has ended, which is what its after hooks are for.
-            await getattr(app, kind.finalize)(context, None)
+            await steps.finalize(context, None)
         raise
-    return await getattr(app, kind.finalize)(context, result)  # type: ignore[no-any-return]  # an override point
+    return await steps.finalize(context, result)  # type: ignore[no-any-return]  # an override point
 
 
-async def conclude(app: Any, context: AppContext, result: Any, error: BaseException | None) -> Any:
+async def conclude(context: AppContext, result: Any, error: BaseException | None) -> Any:
     """What follows the view when the bare lane cannot answer by itself: it gave *result* or raised."""
+    steps = context.route.steps
     try:
         if error is not None:
             try:
                 raise error
             except Exception:  # handlers see it in sys.exc_info()
-                result = await app.handle_user_exception(context, error)
-        return await getattr(app, context.route.kind.finalize)(context, result)
+                result = await context.app.handle_user_exception(context, error)
+        return await steps.finalize(context, result)
     except Exception as failure:
         context.error = failure
-        return await getattr(app, context.route.kind.handle_exception)(context, failure)
+        return await steps.handle_exception(context, failure)
 
 
 async def preprocess(context: AppContext) -> Any:
@@ -76,14 +79,19 @@ async def preprocess(context: AppContext) -> Any:
     return None
 
 
-async def dispatch(app: Any, context: AppContext) -> Any:
+async def dispatch(context: AppContext) -> Any:
     """Call the view. Raises the routing error where no rule matched."""
-    connection = context.connection
-    assert connection is not None
-    if connection.routing_exception is not None:
-        raising = app.raise_routing_exception(connection)
-        if raising is not None:  # a coroutine: the override point may be either
-            await raising
+    app = context.app
+    connection = context.made_request or context.made_websocket
+    if connection is None and context.problem is not None:
+        connection = context.connection
+    values = context.view_args
+    if connection is not None:
+        values = connection.view_args
+        if connection.routing_exception is not None:
+            raising = app.raise_routing_exception(connection)
+            if raising is not None:  # a coroutine: the override point may be either
+                await raising
     route = context.route
     if route.options:
         return await app.make_default_options_response(context)
@@ -94,20 +102,22 @@ async def dispatch(app: Any, context: AppContext) -> Any:
             f"app.add_url_rule(..., view_func=...) or @app.endpoint({route.name!r})."
         )
     try:
-        return await route.view(**(connection.view_args or {}))
+        return await route.view(**(values or {}))
     except BaseExceptionGroup as group:
         raise disconnect_in(group) or group from None
 
 
-async def finalize(app: Any, context: AppContext, result: Any, from_error_handler: bool) -> Any:
+async def finalize(context: AppContext, result: Any, from_error_handler: bool = False) -> Any:
     """Make the response and let the after hooks have it. None stays None for websockets."""
+    app = context.app
     kind = context.route.kind
     response = None
     if result is not None or kind is HTTP:
         response = await app.make_response(result)
     try:
-        response = await getattr(app, kind.process)(context, response)
-        await context.announce(kind.finished, response=response)
+        response = await context.route.steps.process(context, response)
+        if kind.finished.receivers:
+            await context.announce(kind.finished, response=response)
     except Exception:
         if not from_error_handler:
             raise
@@ -117,18 +127,18 @@ async def finalize(app: Any, context: AppContext, result: Any, from_error_handle
     return response
 
 
-async def process(app: Any, context: AppContext, response: Response | None) -> Response | None:
+async def process(context: AppContext, response: Response | None) -> Response | None:
     """After hooks, innermost first, and the saving of the session if it was opened."""
-    route = context.route
     for function in context.after_functions or ():
-        response = _checked(await app.ensure_async(function)(response), response, function)
-    for hook in route.after:
+        asynchronous = context.app.ensure_async(function)
+        response = _checked(await asynchronous(response), response, function)
+    for hook in context.route.after:
         response = _checked(await hook(response), response, hook)
     session = context.made_session
     if session is not None:
-        interface = app.session_interface
-        if not interface.is_null_session(session):
-            await app.ensure_async(interface.save_session)(app, session, response)
+        app = context.app
+        if not app.session_interface.is_null_session(session):
+            await app.plan.save_session(app, session, response)
     return response
 
 
@@ -173,14 +183,15 @@ async def handle_http_exception(app: Any, context: AppContext, error: HTTPExcept
     return await app.ensure_async(handler)(error)
 
 
-async def handle_exception(app: Any, context: AppContext, error: Exception) -> Any:
+async def handle_exception(context: AppContext, error: Exception) -> Any:
     """The 500 for an *error* that nobody handled: logged, announced, given to the 500 handler.
 
     Where exceptions propagate (in tests and in debug mode) it is raised instead.
     """
-    kind = context.route.kind
+    route = context.route
+    app = context.app
     context.error = error
-    await context.announce(kind.exception, exception=error)
+    await context.announce(route.kind.exception, exception=error)
     if app.plan.propagate:
         raise error
     app.log_exception(context, sys.exc_info())
@@ -188,7 +199,7 @@ async def handle_exception(app: Any, context: AppContext, error: Exception) -> A
     handler = find_error_handler(app, result, context)
     if handler is not None:
         result = await app.ensure_async(handler)(result)
-    return await getattr(app, kind.finalize)(context, result, from_error_handler=True)
+    return await route.steps.finalize(context, result, from_error_handler=True)
 
 
 def find_error_handler(app: Any, error: Exception, context: AppContext) -> Any:

@@ -23,6 +23,8 @@ from ..wrappers import Response
 
 _TEXT = (str, bytes, bytearray)
 _HEADERS = (Headers, Mapping, list, tuple)
+#: By class, and by what makes it: the page for errors that say nothing of their own.
+_error_pages: dict[tuple[Any, Any], str] = {}
 
 
 def make_response(app: Any, result: Any, context: AppContext | None) -> Response:
@@ -65,6 +67,9 @@ def _set_headers(response: Response, headers: Any, context: AppContext | None) -
 def _from_value(app: Any, value: Any, context: AppContext | None) -> Response:
     cls: type[Response] = app.response_class
     if isinstance(value, HTTPException):
+        if value.response is None and type(value).get_response is HTTPException.get_response:
+            # PERF: what that would do, without a response of werkzeug's in between (bench: error).
+            return cls(_error_page(value), value.code, value.get_headers())
         return cls.force_type(value.get_response())
     if isinstance(value, SansIOResponse):
         return cls.force_type(value)
@@ -77,6 +82,19 @@ def _from_value(app: Any, value: Any, context: AppContext | None) -> Response:
     if isinstance(value, (AsyncIterable, Iterator)):
         return cls(cast("Iterator[Any]", value))
     raise ResultError(_explain(value, context))
+
+
+def _error_page(error: HTTPException) -> str:
+    """The page for *error*; one of werkzeug's that says nothing of its own has that of its kind."""
+    kind = type(error)
+    if error.__dict__.keys() != {"response"} or kind.__module__ != "werkzeug.exceptions":
+        return error.get_body()
+    # PERF: escaping a few words takes a dozen calls (bench: error).
+    key = (kind, kind.get_body)
+    page = _error_pages.get(key)
+    if page is None:
+        page = _error_pages[key] = error.get_body()
+    return page
 
 
 def _unpack(result: tuple[Any, ...], context: AppContext | None) -> tuple[Any, Any, Any]:

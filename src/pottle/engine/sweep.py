@@ -2,7 +2,7 @@
 
 Most waits end before anybody has to care, and a timer that is set and cancelled costs more than
 answering a small request. So whoever waits is entered into a set, which is looked through a few
-times a second.
+times a second. Who can tell how long nobody has to care is looked at then, and not before.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ class Waiting(Protocol):
 
 
 class Sweep:
-    """Looks at each of its `members` every `INTERVAL` seconds, as long as there are any."""
+    """Looks at each of its `members` every `INTERVAL` seconds, and at others in one turn they name."""
 
-    __slots__ = ("_timer", "members", "turn")
+    __slots__ = ("_appointments", "_timer", "members", "turn")
 
     def __init__(self) -> None:
         self.members: set[Waiting] = set()
+        #: By the turn, who is looked at in that one only.
+        self._appointments: dict[int, set[Waiting]] = {}
         #: How many looks there were.
         self.turn = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -37,20 +39,45 @@ class Sweep:
         """Look at *member* from now on."""
         self.members.add(member)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._take_turn)
+            self._start()
+
+    def appoint(self, turn: int, member: Waiting) -> None:
+        """Look at *member* once, in *turn*, which is still to come."""
+        appointed = self._appointments.get(turn)
+        if appointed is None:
+            appointed = self._appointments[turn] = set()
+        appointed.add(member)
+        if self._timer is None:
+            self._start()
+
+    def cancel(self, turn: int, member: Waiting) -> None:
+        """Do not look at *member* in *turn* after all; no harm if that was done already."""
+        appointed = self._appointments.get(turn)
+        if appointed is not None:
+            appointed.discard(member)
+            if not appointed:
+                del self._appointments[turn]
 
     def after(self, seconds: float) -> int:
         """The turn before which *seconds* cannot have passed, and soon after which they have."""
         return self.turn + 1 + math.ceil(seconds / INTERVAL)
 
+    def _start(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._take_turn)
+
     def _take_turn(self) -> None:
         self._timer = None
-        if not self.members:
+        if not self.members and not self._appointments:
             return
         self.turn += 1
-        self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._take_turn)
-        for member in tuple(self.members):
+        self._start()
+        for member in (*self.members, *self._appointments.pop(self.turn, ())):
             member.look(self.turn)
+
+
+def turns(seconds: float | None) -> float:
+    """How many turns after the one that something happened in *seconds* have passed; None: never."""
+    return math.inf if seconds is None else 1 + max(0.0, seconds) / INTERVAL
 
 
 _sweeps: WeakKeyDictionary[asyncio.AbstractEventLoop, Sweep] = WeakKeyDictionary()

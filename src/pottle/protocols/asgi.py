@@ -43,17 +43,20 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         # PERF: the first step of the view is taken right here. Most views return from it, and need
         # no driver, no inbox and no watch (bench: text).
         try:
-            coroutine = route.view(**values)  # type: ignore[misc]  # a bare route has a view
-            try:
-                waiting = coroutine.send(None)
-            except StopIteration as done:
-                result = done.value
+            coroutine = route.view(**values) if values else route.view()  # type: ignore[misc]  # a bare route has a view
+            if route.suspends:
+                try:
+                    waiting = coroutine.send(None)
+                except StopIteration as done:
+                    result = done.value
+                else:
+                    result = await Suspended(coroutine, waiting, exchange.inbox)
             else:
-                result = await Suspended(coroutine, waiting, exchange.inbox)
+                result = await coroutine
         except ClientDisconnected:
             return
         except (Exception, asyncio.CancelledError) as error:
-            await _answer(exchange, lifecycle.conclude(plan.app, exchange, None, error))
+            await _answer(exchange, lifecycle.conclude(exchange, None, error))
             return
         except BaseExceptionGroup as group:
             if disconnect_in(group) is None:
@@ -61,13 +64,13 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
             return
         encoder = plan.encoders.get(result.__class__)
         if encoder is None or exchange.touched:
-            await _answer(exchange, lifecycle.conclude(plan.app, exchange, result, None))
+            await _answer(exchange, lifecycle.conclude(exchange, result, None))
             return
         # PERF: no Response object for a result whose answer follows from its type (bench: text).
         try:
             body = encoder[0](result)
         except Exception:
-            await _answer(exchange, lifecycle.conclude(plan.app, exchange, result, None))
+            await _answer(exchange, lifecycle.conclude(exchange, result, None))
             return
         length = b"%d" % len(body)
         if method == "HEAD":
@@ -122,22 +125,27 @@ async def _bare_websocket(exchange: Exchange) -> Response | None:
         except BaseExceptionGroup as group:
             raise disconnect_in(group) or group from None
     except Exception as error:
-        return await lifecycle.conclude(exchange.app, exchange, None, error)  # type: ignore[no-any-return]  # an override point
+        return await lifecycle.conclude(exchange, None, error)  # type: ignore[no-any-return]  # an override point
     except ClientDisconnected:
         if exchange.touched:
-            await lifecycle.conclude(exchange.app, exchange, None, None)
+            await lifecycle.conclude(exchange, None, None)
         raise
     if result is None and not exchange.touched:
         return None
-    return await lifecycle.conclude(exchange.app, exchange, result, None)  # type: ignore[no-any-return]  # an override point
+    return await lifecycle.conclude(exchange, result, None)  # type: ignore[no-any-return]  # an override point
 
 
 async def _dispatch(exchange: Exchange) -> Response | None:
     """The full lane: everything that stands around a view."""
-    await exchange.announce(appcontext_pushed)
-    await exchange.plan.open_session(exchange)
-    app = exchange.app
-    return await getattr(app, exchange.route.kind.handle)(exchange.connection)  # type: ignore[no-any-return]  # an override point
+    plan = exchange.plan
+    if appcontext_pushed.receivers:
+        await exchange.announce(appcontext_pushed)
+    if not plan.session_is_lazy:
+        await plan.open_session(exchange)
+    handle = exchange.route.steps.handle
+    if handle is None:
+        return await lifecycle.handle(exchange)
+    return await handle(exchange.connection)  # type: ignore[no-any-return]  # an override point
 
 
 async def _live(
@@ -150,7 +158,13 @@ async def _live(
     response = None
     failure: BaseException | None = None
     try:
-        response = await drive(work, exchange.inbox)
+        # PERF: `drive`, written out: a websocket keeps its frames as long as it lives (bench: memory).
+        try:
+            waiting = work.send(None)
+        except StopIteration as done:
+            response = done.value
+        else:
+            response = await Suspended(work, waiting, exchange.inbox)
         if response is not None and exchange.route.kind is HTTP and is_streamed(response):
             # Whatever holds for the view: nobody wants what is made for a client that is gone.
             exchange.inbox.interrupt = True
@@ -162,8 +176,7 @@ async def _live(
         if exchange.answered and isinstance(error, Exception):
             await _report(exchange, error)
     try:
-        bare = exchange.route.bare and exchange.error is None
-        if not bare and not exchange.plan.foreign_context:
+        if exchange.route.tears_down:
             await exchange.teardown(exchange.error)
     except Exception as error:
         if failure is not None or exchange.answered:
@@ -202,7 +215,7 @@ async def _answer(exchange: Exchange, work: Coroutine[Any, Any, Response | None]
     except ClientDisconnected:
         return  # nobody is there to be answered
     finally:
-        if response is not None:
+        if response is not None and response.closes:
             await _finish(exchange, response)
 
 

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from ..globals import current_app
 from ..json import dumps
-from ..utils import run_sync_iterable
 from ..wrappers import Response
+from ..wrappers.bodies import IterableBody
 
 if TYPE_CHECKING:
     from ..typing import Headerish, StatusCode
@@ -52,9 +59,10 @@ class ServerSentEvent:
         comment: str | None = None,
     ) -> None:
         self.data = data
-        self.event = _one_line("event", event)
-        self.id = _one_line("id", id)
-        self.retry = _milliseconds(retry)
+        self.event = None if event is None else _one_line("event", event)
+        # PERF: a number is one line for sure; saves a tenth of making an event (bench: events).
+        self.id = None if id is None else str(id) if id.__class__ is int else _one_line("id", id)
+        self.retry = None if retry is None else _milliseconds(retry)
         self.comment = comment
 
     def __repr__(self) -> str:
@@ -66,29 +74,32 @@ class ServerSentEvent:
 
     def encode(self) -> bytes:
         """The event as it is sent. `TypeError` if `data` is nothing that JSON can say."""
-        lines: list[str] = []
-        if self.comment is not None:
-            lines += [f": {line}" for line in _LINE_END.split(self.comment)]
+        head = "" if self.comment is None else _lines("", self.comment)
         if self.event is not None:
-            lines.append(f"event: {self.event}")
-        if self.data is not None:
-            data = self.data if isinstance(self.data, str) else dumps(self.data)
-            # The space is always there: a client takes one away, and the data may begin with one.
-            lines += [f"data: {line}" for line in _LINE_END.split(data)]
-        if self.id is not None:
-            lines.append(f"id: {self.id}")
+            head = f"{head}event: {self.event}\n"
+        tail = "" if self.id is None else f"id: {self.id}\n"
         if self.retry is not None:
-            lines.append(f"retry: {self.retry}")
-        if not lines:
-            return FILLER
-        return ("\n".join(lines) + "\n\n").encode()
+            tail = f"{tail}retry: {self.retry}\n"
+        data = self.data
+        if data is None:
+            return f"{head}{tail}\n".encode() if head or tail else FILLER
+        if not isinstance(data, str):
+            data = dumps(data)
+        if "\n" in data or "\r" in data:
+            return f"{head}{_lines('data', data)}{tail}\n".encode()
+        # PERF: saves half of the time for the usual event (bench: events)
+        return f"{head}data: {data}\n{tail}\n".encode()
 
 
-def _one_line(field: str, value: str | int | None) -> str | None:
-    if value is None:
-        return None
+def _lines(field: str, text: str) -> str:
+    # The space is always there: a client takes one away, and the text may begin with one.
+    return "".join([f"{field}: {line}\n" for line in _LINE_END.split(text)])
+
+
+def _one_line(field: str, value: str | int) -> str:
     text = str(value)
-    if _ENDS_A_FIELD.search(text) is not None:
+    # PERF: what is printable has no line end; that is asked faster than searched (bench: events).
+    if not text.isprintable() and _ENDS_A_FIELD.search(text) is not None:
         raise ValueError(
             f"The {field} of a server-sent event is one line, and {text!r} has a line end or NULL in"
             " it, with which the client would read something else. Take it out, or put the text"
@@ -97,9 +108,7 @@ def _one_line(field: str, value: str | int | None) -> str | None:
     return text
 
 
-def _milliseconds(value: Any) -> int | None:
-    if value is None:
-        return None
+def _milliseconds(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(
             f"'retry' is the whole number of milliseconds that the client waits, not {value!r}."
@@ -107,11 +116,11 @@ def _milliseconds(value: Any) -> int | None:
     return value
 
 
-def encode_event(item: Any) -> bytes:
+def encode_event(item: Any, /) -> bytes:
     """What a source yields, as it is sent: bytes as they are, all else as `ServerSentEvent`."""
     if isinstance(item, ServerSentEvent):
         return item.encode()
-    if isinstance(item, bytes | bytearray):
+    if isinstance(item, (bytes, bytearray)):
         return bytes(item)
     return ServerSentEvent(item).encode()
 
@@ -142,36 +151,38 @@ class EventStream(Response):
         headers: Headerish | None = None,
     ) -> None:
         super().__init__(
-            _EncodedEvents(source, retry), status, headers, content_type="text/event-stream"
+            EventBody(source, retry), status, headers, content_type="text/event-stream"
         )
         self.keep_alive = keep_alive
         self.headers.setdefault("Cache-Control", "no-cache")
         self.headers.setdefault("X-Accel-Buffering", "no")  # nginx would hold events back
 
 
-class _EncodedEvents(AsyncIterator[bytes]):
-    """The events of a source, encoded. Closing it closes the source."""
+class EventBody(IterableBody):
+    """The events of a source, encoded, after the time to wait before reconnecting."""
+
+    encode = staticmethod(encode_event)
 
     def __init__(self, source: Any, retry: int | None) -> None:
-        if isinstance(source, AsyncIterable):
-            self._items: AsyncIterator[Any] = aiter(source)  # pyright: ignore[reportUnknownArgumentType]  # of anything
-        elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
-            self._items = run_sync_iterable(source)  # pyright: ignore[reportUnknownArgumentType]  # of anything
-        else:
+        if isinstance(source, str | bytes) or not isinstance(source, AsyncIterable | Iterable):
             raise TypeError(
                 f"An event stream needs a generator or another iterable of events, not {source!r}."
                 + (" Call the function to get one." if callable(source) else "")
             )
-        self._preamble = None if retry is None else ServerSentEvent(retry=retry).encode()
+        super().__init__(source)  # pyright: ignore[reportUnknownArgumentType]  # of anything
+        self._retry = retry
 
-    async def __anext__(self) -> bytes:
-        preamble, self._preamble = self._preamble, None
-        return encode_event(await anext(self._items)) if preamble is None else preamble
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._retry is None:
+            return super().__aiter__()
+        if self._chunks is None:
+            self._chunks = self._after_retry(ServerSentEvent(retry=self._retry))
+        return self._chunks
 
-    async def aclose(self) -> None:
-        close = getattr(self._items, "aclose", None)
-        if close is not None:
-            await close()
+    async def _after_retry(self, first: ServerSentEvent) -> AsyncGenerator[bytes]:
+        yield first.encode()
+        async for item in self.items():
+            yield encode_event(item)
 
 
 def event_view(func: Callable[..., Any], **options: Any) -> Callable[..., Any]:

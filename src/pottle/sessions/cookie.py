@@ -8,14 +8,16 @@ it is touched, by calling `load`.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature, HMACAlgorithm, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous.signer import SigningAlgorithm
 
 from pottle.json.tag import TaggedJSONSerializer
 
-from .base import SecureCookieSession, SessionInterface, SessionMixin
+from .base import SecureCookieSession, SessionInterface, SessionMixin, vary_on_cookie
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +34,31 @@ def _sha1(string: bytes = b"", *, usedforsecurity: bool = True) -> Any:
     return hashlib.sha1(string, usedforsecurity=usedforsecurity)  # noqa: S324 - the format of the cookie; sound within an HMAC
 
 
+class _HMACSHA1(SigningAlgorithm):
+    """HMAC by SHA-1 in one call. PERF: a tenth of what `hmac.new` takes (bench: session)."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return hmac.digest(key, value, "sha1")
+
+
+class _Signer(TimestampSigner):
+    """A signer that derives its keys once. PERF: deriving is a signature of its own (bench: session)."""
+
+    def derive_key(self, secret_key: Secret | None = None) -> bytes:
+        secret = self.secret_keys[-1] if secret_key is None else secret_key
+        return _derived_key(secret, self.salt, self.key_derivation, self.digest_method)
+
+
+@lru_cache(maxsize=64)
+def _derived_key(
+    secret: Secret, salt: bytes, key_derivation: str, digest_method: Callable[..., Any]
+) -> bytes:
+    signer = TimestampSigner(
+        secret, salt=salt, key_derivation=key_derivation, digest_method=digest_method
+    )
+    return signer.derive_key()
+
+
 @lru_cache(maxsize=32)
 def _signing_serializer(
     secrets: tuple[Secret, ...],
@@ -45,7 +72,12 @@ def _signing_serializer(
         list(secrets),  # type: ignore[arg-type]  # str and bytes may be mixed, says its code
         salt=salt,
         serializer=serializer,
-        signer_kwargs={"key_derivation": key_derivation, "digest_method": digest_method},
+        signer=_Signer,
+        signer_kwargs={
+            "key_derivation": key_derivation,
+            "digest_method": digest_method,
+            "algorithm": _HMACSHA1() if digest_method is _sha1 else HMACAlgorithm(digest_method),
+        },
     )
 
 
@@ -109,7 +141,7 @@ class SecureCookieSessionInterface(SessionInterface):
                 )
             return
         if session.accessed:
-            response.vary.add("Cookie")
+            vary_on_cookie(response)
         if not session:
             if session.modified:
                 self.delete_cookie(app, response)

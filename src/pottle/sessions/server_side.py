@@ -14,7 +14,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any, cast
 
-from .base import SessionInterface, SessionMixin, TrackedSession
+from .base import SessionInterface, SessionMixin, TrackedSession, vary_on_cookie
 from .cookie import session_json_serializer
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class ServerSideSessionInterface(SessionInterface):
     ) -> None:
         assert isinstance(session, ServerSideSession)
         if response is not None and session.accessed:
-            response.vary.add("Cookie")
+            vary_on_cookie(response)
         if session.modified and not session:
             await self._erase(app, session, response)
         elif session.modified:

@@ -7,15 +7,17 @@ looks at never decodes them. Nothing here reads a body, knows an application or 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.datastructures import Headers
 from werkzeug.routing import Rule
+from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.request import Request as SansIORequest
+from werkzeug.sansio.utils import get_host
 
 from .. import json
 from ..typing import Scope
-from ..utils import decode_headers, first_headers
+from ..utils import decode_headers
 
 
 class LazyFact:
@@ -41,6 +43,15 @@ class LazyFact:
 def fact(compute: Callable[[Any], Any]) -> Any:
     """Declare a lazy fact; typed as the value, for that is what a reader sees."""
     return LazyFact(compute)
+
+
+def first_headers(connection: Any) -> dict[bytes, bytes]:
+    """The headers of a request or websocket by name, as they came; of several the first."""
+    headers = connection.scope["headers"]
+    try:
+        return dict(reversed(headers))
+    except TypeError:  # no server gives less than a sequence, but ASGI would allow it
+        return dict([*headers][::-1])
 
 
 def app_path(scope: Scope) -> str | None:
@@ -98,7 +109,7 @@ class BaseRequestWebsocket(SansIORequest):
 
     #: The first header of each name as it came.
     # PERF: for facts that ask for one, where nobody has had all of them decoded (bench: echo).
-    _raw_headers: dict[bytes, bytes] = fact(lambda self: first_headers(self.scope["headers"]))
+    _raw_headers: dict[bytes, bytes] = fact(first_headers)
 
     def __init__(
         self,
@@ -143,7 +154,27 @@ class BaseRequestWebsocket(SansIORequest):
             coding = headers.get("Transfer-Encoding", "").encode("latin-1")
         return int(value) if value and value.isdigit() and coding != b"chunked" else None
 
+    def _read_cookies(self) -> Any:
+        headers = self.__dict__.get("headers")
+        if headers is not None:
+            values = headers.getlist("Cookie")
+        else:
+            # PERF: without decoding all of them (bench: session).
+            values = [str(it, "latin-1") for name, it in self.scope["headers"] if name == b"cookie"]
+        return parse_cookie(";".join(values), cls=cast(Any, self.dict_storage_class))
+
+    def _read_host(self) -> str:
+        headers = self.__dict__.get("headers")
+        if headers is not None:
+            host = headers.get("Host")
+        else:
+            raw = self._raw_headers.get(b"host")
+            host = None if raw is None else str(raw, "latin-1")
+        return get_host(self.scheme, host, self.server, self.trusted_hosts)
+
     if not TYPE_CHECKING:
+        host = fact(_read_host)
+        cookies = fact(_read_cookies)
         content_type = fact(_read_content_type)
         content_length = fact(_read_content_length)
 

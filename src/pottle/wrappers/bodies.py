@@ -14,7 +14,14 @@ from __future__ import annotations
 import errno
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Sequence,
+)
 from io import BytesIO, TextIOBase
 from pathlib import Path
 from types import TracebackType
@@ -62,7 +69,7 @@ def resolve_part(begin: int, end: int | None, size: int) -> tuple[int, int]:
     return begin, end
 
 
-def encode_chunk(chunk: Any) -> bytes:
+def encode_chunk(chunk: Any, /) -> bytes:
     """What one item of a body is on the wire. Raises `TypeError` for what is neither text nor bytes."""
     if isinstance(chunk, bytes):
         return chunk
@@ -122,6 +129,9 @@ class IterableBody(ResponseBody):
     steps with the context variables of whoever iterates.
     """
 
+    #: Makes bytes of an item.
+    encode = staticmethod(encode_chunk)
+
     begin = 0
     end: int | None = None
 
@@ -156,16 +166,25 @@ class IterableBody(ResponseBody):
         await self.aclose()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
+        if self.begin == 0 and self.end is None:
+            return self
         if self._chunks is None:
-            self._chunks = self._encoded()
+            self._chunks = self._part()
         return self._chunks
 
-    async def _encoded(self) -> AsyncGenerator[bytes]:
-        """The chunks as bytes, or of them what lies within ``[begin, end)``."""
+    async def __anext__(self) -> bytes:
+        return self.encode(await anext(self.items()))
+
+    def items(self) -> AsyncIterator[Any]:
+        """What is left of the items, not encoded."""
         self._started = True
+        return self.iter
+
+    async def _part(self) -> AsyncGenerator[bytes]:
+        """Of the chunks what lies within ``[begin, end)``."""
         position = 0
-        async for item in self.iter:
-            chunk = encode_chunk(item)
+        async for item in self.items():
+            chunk = self.encode(item)
             start, position = position, position + len(chunk)
             if position <= self.begin:
                 continue
@@ -205,6 +224,20 @@ class IterableBody(ResponseBody):
             )
         self.begin, self.end = resolve_part(begin, end, size)
         return size
+
+
+def unencoded(
+    chunks: AsyncIterable[Any],
+) -> tuple[AsyncIterable[Any], Callable[[Any], bytes]]:
+    """What to iterate over for the *chunks* of a body, and what then makes bytes of an item."""
+    if (
+        isinstance(chunks, IterableBody)
+        and aiter(chunks) is chunks
+        and type(chunks).__anext__ is IterableBody.__anext__
+    ):
+        # PERF: saves the coroutine that would encode each item (bench: stream).
+        return chunks.items(), chunks.encode
+    return chunks, encode_chunk
 
 
 async def _walk(items: Sequence[Any]) -> AsyncGenerator[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from types import EllipsisType
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast, overload
@@ -24,7 +25,7 @@ from .. import json
 from ..active import current
 from ..errors import ErrorCollector
 from ..typing import Headerish
-from ..utils import call_in_thread, is_async
+from ..utils import call_in_thread, checked_headers, is_async
 from .bodies import (
     BUFFER_SIZE,
     DataBody,
@@ -47,6 +48,16 @@ Close = TypeVar("Close", bound=Callable[[], Any])
 _STATUS_LINES = {
     int(code): f"{int(code)} {text.upper()}" for code, text in HTTP_STATUS_CODES.items()
 }
+
+
+@lru_cache(maxsize=128)
+def _content_type(mimetype: str) -> str:
+    """The header for *mimetype*. Raises `ValueError` for one that could not be sent."""
+    value = get_content_type(mimetype, "utf-8")
+    Headers().add("Content-Type", value)
+    return value
+
+
 _NOT_IN_304 = ("Expires", "Content-Location", "Last-Modified")
 
 
@@ -107,38 +118,45 @@ class Response(SansIOResponse):
         mimetype: str | None = None,
         content_type: str | None = None,
     ) -> None:
-        # PERF: what the base class does, without its look-ups that end in a KeyError (bench: response).
+        # PERF: what the base class does, without its look-ups that end in a KeyError (bench: hooks).
+        self.status = self.default_status if status is None else status
+        data = self._set_body(response)
+        known_length = data is not None and self.automatically_set_content_length
+        if headers is None and content_type is None:
+            # PERF: nothing that a caller gave is in these pairs, so nothing has to be checked.
+            pairs: list[tuple[str, str]] = []
+            type_given = self.default_mimetype if mimetype is None else mimetype
+            if type_given is not None:
+                pairs.append(("Content-Type", _content_type(type_given)))
+            if known_length:
+                pairs.append(("Content-Length", str(len(data or b""))))
+            self.headers = checked_headers(pairs)
+            return
         given: Any = headers  # werkzeug's annotation has no integers as values, but it takes them.
         self.headers = given if isinstance(given, Headers) else Headers(given)
-        has_type = headers is not None and _has(self.headers, "content-type")
         if content_type is None:
-            if mimetype is None and not has_type:
+            if mimetype is None and not _has(self.headers, "content-type"):
                 mimetype = self.default_mimetype
             if mimetype is not None:
-                content_type = get_content_type(mimetype, "utf-8")
+                content_type = _content_type(mimetype)
         if content_type is not None:
-            if has_type:
-                self.headers["Content-Type"] = content_type
-            else:
-                self.headers.add("Content-Type", content_type)
-        self.status = self.default_status if status is None else status
+            self.headers["Content-Type"] = content_type
+        # A length that was given stands where there is no body, as in the answer to HEAD.
+        if known_length and not (response is None and _has(self.headers, "content-length")):
+            self.headers["Content-Length"] = len(data or b"")
 
+    def _set_body(self, response: Any) -> bytes | None:
+        """Make a body of *response*; gives its bytes where they are known."""
         if isinstance(response, (str, bytes, bytearray)):
             data = response.encode() if isinstance(response, str) else bytes(response)
-            self.response = self.data_body_class(data)
-            if self.automatically_set_content_length:
-                if headers is None:
-                    self.headers.add("Content-Length", str(len(data)))
-                else:
-                    self.headers["Content-Length"] = len(data)
         elif response is None:
-            self.response = self.data_body_class(b"")
-            if self.automatically_set_content_length and not _has(self.headers, "content-length"):
-                self.headers.add("Content-Length", "0")
-        elif isinstance(response, ResponseBody):
-            self.response = response
+            data = b""
         else:
-            self.response = self.iterable_body_class(response)
+            ready = isinstance(response, ResponseBody)
+            self.response = response if ready else self.iterable_body_class(response)
+            return None
+        self.response = self.data_body_class(data)
+        return data
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self
@@ -374,6 +392,11 @@ class Response(SansIOResponse):
             self._on_close = []
         self._on_close.append(func)
         return func
+
+    @property
+    def closes(self) -> bool:
+        """Whether `close` has anything to do."""
+        return bool(self._on_close) or type(self).close is not Response.close
 
     async def close(self) -> None:
         """Run what `call_on_close` was given: once, all of it, plain functions in a thread.

@@ -123,7 +123,7 @@ _OTHERS: dict[str, str] = {
     ),
     "werkzeug.http": "is_resource_modified parse_etags",
     "werkzeug.routing": "MapAdapter RoutingException",
-    "werkzeug.sansio.multipart": "NeedData",
+    "werkzeug.sansio.multipart": "Data Epilogue Field File MultipartDecoder NeedData",
     "werkzeug.urls": "iri_to_uri",
     "werkzeug.utils": "safe_join",
     "werkzeug.wrappers": "WerkzeugResponse=Response",
@@ -176,7 +176,7 @@ _LACKING: dict[str, str] = {
     ),
     "datastructures": "WerkzeugFileStorage async_open",
     "debug": "Response Template",
-    "formparser": "NeedData",
+    "formparser": "Data Epilogue Field File MultipartDecoder NeedData",
     "globals": "_cv_request _cv_websocket ContextVar request_ctx websocket_ctx",
     "helpers": (
         "BytesIO DEFAULT_MIMETYPE NotFound ResponseBody TracebackType UTC WerkzeugResponse "
