@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from bench import report
@@ -13,6 +14,8 @@ from bench.measure import Series
 from bench.peers import NAMES
 from bench.results import results_of
 
+#: What has been measured so far, should a run be broken off.
+LAST = Path(".cache/bench/last.json")
 #: The groups by name; each module has `run(quick, peers)`.
 GROUPS = ("start", "in_process", "end_to_end", "sockets", "streams")
 
@@ -63,16 +66,31 @@ def tell(text: str) -> None:
     sys.stderr.flush()
 
 
-def main() -> None:
-    chosen = options()
+def measure(chosen: argparse.Namespace) -> tuple[list[Series], list[str]]:
+    """All that could be measured, and the groups that ended in an error, which is shown."""
     found: list[Series] = []
+    failed: list[str] = []
     for name in chosen.only:
         start = time.monotonic()
         tell(f"{name} ... ")
-        found += importlib.import_module(f"bench.{name}").run(chosen.quick, chosen.peers)
+        try:
+            found += importlib.import_module(f"bench.{name}").run(chosen.quick, chosen.peers)
+        except Exception:  # the other groups are worth having
+            traceback.print_exc()
+            failed.append(name)
         tell(f"{time.monotonic() - start:.0f} s\n")
+        LAST.parent.mkdir(parents=True, exist_ok=True)
+        results_of(found, quick=chosen.quick).save(LAST)
+    return found, failed
+
+
+def main() -> None:
+    chosen = options()
+    found, failed = measure(chosen)
     results = results_of(found, quick=chosen.quick)
     sys.stdout.write(report.terminal(results) + "\n")
+    if failed:
+        sys.exit(f"Not measured, for the errors above: {', '.join(failed)}. The rest is in {LAST}.")
     whole = len(chosen.only) == len(GROUPS) and len(chosen.peers) == len(NAMES)
     folder = chosen.out or (report.FOLDER if whole and not chosen.quick else None)
     if folder:

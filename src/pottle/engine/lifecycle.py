@@ -137,8 +137,9 @@ async def process(context: AppContext, response: Response | None) -> Response | 
     session = context.made_session
     if session is not None:
         app = context.app
-        if not app.session_interface.is_null_session(session):
-            await app.plan.save_session(app, session, response)
+        interface = app.session_interface
+        if not interface.is_null_session(session):
+            await app.ensure_async(interface.save_session)(app, session, response)
     return response
 
 

@@ -125,7 +125,6 @@ class Plan:
         #: By method and path, the compiled endpoints of rules without variables.
         self.static: dict[tuple[str, str], Endpoint] = {}
         self.encoders = _encoders(app)
-        self.save_session = app.ensure_async(app.session_interface.save_session)
         #: By the name of the kind: what an exchange calls, and whether any has a tail end.
         self.steps = {kind.name: Steps(app, kind, self._is_overridden) for kind in KINDS}
         self.tears_down = bool(
