@@ -290,20 +290,21 @@ class Plan:
         endpoint, values, problem = self.find(_scope_of(connection), kind, connection.method)
         context.route = endpoint
         context.view_args = values
-        self._tell(connection, endpoint, values, problem, context)
+        context.problem = problem
+        self._describe(connection, context)
 
-    def _tell(
-        self, connection: Any, endpoint: Endpoint, values: Any, problem: Any, context: Any
-    ) -> None:
+    def _describe(self, connection: Any, context: Any) -> None:
+        """Tell a request or websocket which rule it matched, or why it matched none."""
+        problem = context.problem
         if problem is None:
-            connection.url_rule = endpoint.rule
-            connection.view_args = values
+            connection.url_rule = context.route.rule
+            connection.view_args = context.view_args
+        elif isinstance(problem, Problem):
+            connection.routing_exception = problem.to_exception(context.url_adapter)
         else:
-            connection.routing_exception = (
-                problem.to_exception(context.url_adapter)
-                if isinstance(problem, Problem)
-                else problem
-            )
+            connection.routing_exception = problem
+        if self.trusted_hosts is not None:
+            connection.trusted_hosts = self.trusted_hosts
 
     async def open_session(self, context: Any) -> None:
         """Open the session now, where it cannot be opened when it is touched."""
@@ -340,6 +341,7 @@ class Plan:
                 body_timeout=self.body_timeout,
                 send_push_promise=partial(promise, exchange.scope, exchange.send),
             )
+        request._inbox = exchange.inbox
         request._send = exchange.send
         request._plan = self
         exchange.made_request = request
@@ -367,21 +369,11 @@ class Plan:
                 _unused,
                 facts.scope,
             )
+        websocket._inbox = exchange.inbox
         websocket._send = exchange.send
         exchange.made_websocket = websocket
         self._describe(websocket, exchange)
         return websocket  # type: ignore[no-any-return]  # the class is the application's choice
-
-    def _describe(self, connection: Any, exchange: Any) -> None:
-        """Tell a request or websocket what it stands for."""
-        connection._inbox = exchange.inbox
-        if exchange.problem is None:
-            connection.url_rule = exchange.route.rule
-            connection.view_args = exchange.view_args
-        else:
-            self._tell(connection, exchange.route, exchange.view_args, exchange.problem, exchange)
-        if self.trusted_hosts is not None:
-            connection.trusted_hosts = self.trusted_hosts
 
 
 def blueprint_names(endpoint: str) -> list[str]:

@@ -60,7 +60,7 @@ class Sweep:
 
     def after(self, seconds: float) -> int:
         """The turn before which *seconds* cannot have passed, and soon after which they have."""
-        return self.turn + 1 + math.ceil(seconds / INTERVAL)
+        return self.turn + math.ceil(turns(seconds))
 
     def _start(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._take_turn)
