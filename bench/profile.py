@@ -143,7 +143,7 @@ LAYERS = {
     "routing": {"helpers"},
     "json": set(),
     "sessions": set(),
-    "templating": set(),
+    "templating": {"jinja"},
     "libraries": set(),
 }
 

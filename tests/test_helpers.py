@@ -202,7 +202,7 @@ async def test_urls_outside_of_a_request(app: Pottle) -> None:
         assert url_for("item", number=1) == "https://example.com/item/1"
         assert url_for("index", _external=False) == "/"
     assert app.url_for("index") == "https://example.com/"
-    assert build_url(app, "index", _anchor="top") == "https://example.com/#top"
+    assert build_url(app, "index", {}, "top") == "https://example.com/#top"
 
 
 async def test_urls_outside_of_a_request_without_a_name(app: Pottle) -> None:

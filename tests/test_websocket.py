@@ -23,6 +23,7 @@ from pottle import (
     session,
     websocket,
 )
+from pottle.engine.sweep import running_sweep
 from pottle.errors import WebsocketDisconnect, WebsocketStateError
 from pottle.sessions import SecureCookieSessionInterface
 from pottle.signals import (
@@ -782,6 +783,7 @@ async def test_a_handler_that_is_not_to_be_cancelled_is_not() -> None:
     app.websocket("/", cancel_on_disconnect=False)(handler)
     async with calling(app, websocket_scope(), CONNECT, leaving()):
         await asyncio.sleep(0.2)  # twice as long as it takes the watch to begin
+        assert running_sweep().members == set()
         go_on.set()
     assert seen == ["went on"]
 

@@ -383,18 +383,12 @@ class Pottle(Dispatcher):
         **values: Any,
     ) -> str:
         """The URL of *endpoint* with *values*; see `pottle.url_for`."""
-        return build_url(
-            self,
-            endpoint,
-            _anchor=_anchor,
-            _external=_external,
-            _method=_method,
-            _scheme=_scheme,
-            **values,
-        )
+        return build_url(self, endpoint, values, _anchor, _method, _scheme, _external)
 
     def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
         """Let the `url_defaults` functions of application and blueprints complete *values*."""
+        if not self.url_default_functions:
+            return
         names: list[str | None] = [None]
         parts = endpoint.split(".")[:-1]
         names.extend(".".join(parts[: index + 1]) for index in range(len(parts)))

@@ -146,7 +146,9 @@ def url_for(
     **values: Any,
 ) -> str:
     """The url of *endpoint*, by ``app.url_for``: see `build_url` for the arguments."""
-    url: str = current_app.url_for(
+    context = current.get(None)
+    app = current_app if context is None else context.app  # PERF: as the proxy, which takes 0.3 us
+    url: str = app.url_for(
         endpoint,
         _anchor=_anchor,
         _method=_method,
@@ -160,50 +162,50 @@ def url_for(
 def build_url(
     app: BuildsURLs,
     endpoint: str,
-    /,
-    *,
-    _anchor: str | None = None,
-    _method: str | None = None,
-    _scheme: str | None = None,
-    _external: bool | None = None,
-    **values: Any,
+    values: dict[str, Any],
+    anchor: str | None = None,
+    method: str | None = None,
+    scheme: str | None = None,
+    external: bool | None = None,
 ) -> str:
     """The url of *endpoint* in *app*.
 
     *endpoint*: a leading dot means the blueprint that serves the current request. *values*: the
-    variables of the rule; what it does not know goes to the query string. *_anchor*: the fragment,
-    unquoted. *_method*: choose the rule for this method. *_external*: with scheme and host; by
-    default within a request only if *_scheme* is given, and always outside of one. The url of a
+    variables of the rule; what it does not know goes to the query string. *anchor*: the fragment,
+    unquoted. *method*: choose the rule for this method. *external*: with scheme and host; by
+    default within a request only if *scheme* is given, and always outside of one. The url of a
     websocket is always external, with ``ws`` or ``wss``.
 
     A url that cannot be built goes to ``app.handle_url_build_error``. Raises `ContextError` outside
     of a request if the application has no ``SERVER_NAME``, `ValueError` for a scheme without host.
     """
-    adapter, blueprint, serving = _whereabouts(app)
+    adapter, connection = _whereabouts(app)
+    serving = connection is not None
     if serving and endpoint.startswith("."):
+        blueprint = connection.blueprint
         endpoint = f"{blueprint}{endpoint}" if blueprint is not None else endpoint[1:]
-    if _external is None:
-        _external = _scheme is not None or not serving
-    if _scheme is not None and not _external:
+    if external is None:
+        external = scheme is not None or not serving
+    if scheme is not None and not external:
         raise ValueError(
-            f"_scheme={_scheme!r} has no effect on a url without host: leave _external out, or pass"
+            f"_scheme={scheme!r} has no effect on a url without host: leave _external out, or pass"
             " _external=True."
         )
     app.inject_url_defaults(endpoint, values)
     try:
         url = adapter.build(
-            endpoint, values, method=_method, url_scheme=_scheme, force_external=_external
+            endpoint, values, method=method, url_scheme=scheme, force_external=external
         )
     except BuildError as error:
-        values.update(_anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external)
+        values.update(_anchor=anchor, _method=method, _scheme=scheme, _external=external)
         return app.handle_url_build_error(error, endpoint, values)
-    if _anchor is not None:
-        url += "#" + quote(_anchor, safe="%!#$&'()*+,/:;=?@")
+    if anchor is not None:
+        url += "#" + quote(anchor, safe="%!#$&'()*+,/:;=?@")
     return url
 
 
-def _whereabouts(app: BuildsURLs) -> tuple[MapAdapter, str | None, bool]:
-    """The adapter to build with, the blueprint of the request, and whether there is a request."""
+def _whereabouts(app: BuildsURLs) -> tuple[MapAdapter, Any]:
+    """The adapter to build with, and the request or websocket; None if there is none."""
     context = current.get(None)
     adapter = app.create_url_adapter(None) if context is None else context.url_adapter
     if adapter is None:
@@ -212,10 +214,7 @@ def _whereabouts(app: BuildsURLs) -> tuple[MapAdapter, str | None, bool]:
             " 'SERVER_NAME' in the configuration (and 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME'"
             " where they differ from the defaults)."
         )
-    connection = None if context is None else context.connection
-    if connection is None:
-        return adapter, None, False
-    return adapter, connection.blueprint, True
+    return adapter, None if context is None else context.connection
 
 
 # Flashed messages

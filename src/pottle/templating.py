@@ -1,7 +1,7 @@
 """Templates: the environment of an application, and rendering in the active context.
 
-This module alone imports jinja2, and `pottle` imports it only when a template is first wanted. What
-a template sees beside its arguments is put together in `update_context`, nowhere else.
+This module and `jinja` alone import jinja2, and `pottle` imports them only when a template is first
+wanted. What a template sees beside its arguments is put together in `update_context`, nowhere else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import (
     Iterator,
 )
 from contextlib import aclosing
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jinja2 import BaseLoader, Template, TemplateNotFound
@@ -26,6 +26,7 @@ from jinja2 import Environment as BaseEnvironment
 from .active import current
 from .globals import app_ctx, g, request, session
 from .helpers import get_flashed_messages, stream_with_context
+from .jinja import AsyncEnvironment
 from .signals import before_render_template, template_rendered
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 Source = tuple[str, str | None, Callable[[], bool] | None]
 TemplateName = str | Template | list[str | Template]
+#: How a template is found in the environment, by what it was asked for.
+Find = Callable[[BaseEnvironment, Any], Template]
 
 
 class HasLoader(Protocol):
@@ -75,7 +78,7 @@ class Templated(HasLoader, Protocol):
     def url_for(self, endpoint: str, **values: Any) -> str: ...
 
 
-class Environment(BaseEnvironment):
+class Environment(AsyncEnvironment):
     """The jinja environment of *app*: templates can await, and are found where *app* looks."""
 
     def __init__(self, app: Templated, **options: Any) -> None:
@@ -186,18 +189,18 @@ async def update_context(app: Templated, ctx: Any, context: dict[str, Any]) -> N
     the application's first, the blueprint's that is nearest to the view last (and so winning).
     """
     extra: dict[str, Any] = {"g": ctx.g}
-    names: list[str | None] = [None]
     connection = ctx.connection
     if connection is not None:
         extra["request" if ctx.has_request else "websocket"] = connection
         # The session stays a proxy: a template that does not look into it must not open it.
         extra["session"] = session
-        names.extend(reversed(connection.blueprints))
-    for name in names:
-        for processor in app.template_context_processors.get(name, ()):
-            extra.update(await app.ensure_async(processor)())
-    for key, value in extra.items():
-        context.setdefault(key, value)
+    processors = app.template_context_processors
+    if processors:
+        blueprints = () if connection is None else reversed(connection.blueprints)
+        for name in (None, *blueprints):
+            for processor in processors.get(name, ()):
+                extra.update(await app.ensure_async(processor)())
+    context.update(extra | context)
 
 
 async def render_template(template_name_or_list: TemplateName, **context: Any) -> str:
@@ -205,12 +208,12 @@ async def render_template(template_name_or_list: TemplateName, **context: Any) -
 
     Raises `jinja2.TemplateNotFound`, and `ContextError` outside of a context.
     """
-    return await _render(partial(_select, template_name_or_list), context)
+    return await _render(_select, template_name_or_list, context)
 
 
 async def render_template_string(source: str, **context: Any) -> str:
     """Render the template *source* with *context*; values are escaped as in an HTML file."""
-    return await _render(partial(_compile, source), context)
+    return await _render(_compile, source, context)
 
 
 def stream_template(template_name_or_list: TemplateName, **context: Any) -> TemplateStream:
@@ -219,12 +222,12 @@ def stream_template(template_name_or_list: TemplateName, **context: Any) -> Temp
     Awaiting the stream first is possible: then a template that does not exist is noticed at once,
     and not when the answer has begun. Arguments and errors as for `render_template`.
     """
-    return TemplateStream(partial(_select, template_name_or_list), context)
+    return TemplateStream(_select, template_name_or_list, context)
 
 
 def stream_template_string(source: str, **context: Any) -> TemplateStream:
     """Render the template *source* piece by piece, as `stream_template` does."""
-    return TemplateStream(partial(_compile, source), context)
+    return TemplateStream(_compile, source, context)
 
 
 class TemplateStream(AsyncIterator[str]):
@@ -233,10 +236,8 @@ class TemplateStream(AsyncIterator[str]):
     May be awaited before it is iterated, which finds the template and runs the context processors.
     """
 
-    def __init__(
-        self, find: Callable[[BaseEnvironment], Template], context: dict[str, Any]
-    ) -> None:
-        self._chunks: AsyncGenerator[str] = stream_with_context(_generate(find, context))
+    def __init__(self, find: Find, wanted: Any, context: dict[str, Any]) -> None:
+        self._chunks: AsyncGenerator[str] = stream_with_context(_generate(find, wanted, context))
         self._begun = False
 
     def __await__(self) -> Generator[Any, Any, TemplateStream]:
@@ -258,47 +259,44 @@ class TemplateStream(AsyncIterator[str]):
         await self._chunks.aclose()
 
 
-async def _generate(
-    find: Callable[[BaseEnvironment], Template], context: dict[str, Any]
-) -> AsyncGenerator[str]:
+async def _generate(find: Find, wanted: Any, context: dict[str, Any]) -> AsyncGenerator[str]:
     """First an empty piece, when all is ready to render; then the pieces of the template."""
-    app, template = await _prepare(find, context)
+    app, template = await _prepare(find, wanted, context)
     yield ""
     async with aclosing(template.generate_async(context)) as chunks:
         async for chunk in chunks:
             yield chunk
-    await _tell(template_rendered, app, template, context)
+    if template_rendered.receivers:
+        await _tell(template_rendered, app, template, context)
 
 
-async def _render(find: Callable[[BaseEnvironment], Template], context: dict[str, Any]) -> str:
-    app, template = await _prepare(find, context)
+async def _render(find: Find, wanted: Any, context: dict[str, Any]) -> str:
+    app, template = await _prepare(find, wanted, context)
     rendered = await template.render_async(context)
-    await _tell(template_rendered, app, template, context)
+    if template_rendered.receivers:
+        await _tell(template_rendered, app, template, context)
     return rendered
 
 
-async def _prepare(
-    find: Callable[[BaseEnvironment], Template], context: dict[str, Any]
-) -> tuple[Templated, Template]:
-    app: Templated = app_ctx.app
-    template = find(app.jinja_env)
-    await app.update_template_context(current.get(), context)
-    await _tell(before_render_template, app, template, context)
+async def _prepare(find: Find, wanted: Any, context: dict[str, Any]) -> tuple[Templated, Template]:
+    ctx = current.get(None)
+    app: Templated = app_ctx.app if ctx is None else ctx.app  # the proxy says what is missing
+    template = find(app.jinja_env, wanted)
+    await app.update_template_context(ctx, context)
+    if before_render_template.receivers:
+        await _tell(before_render_template, app, template, context)
     return app, template
 
 
 async def _tell(
     signal: NamedSignal, app: Templated, template: Template, context: dict[str, Any]
 ) -> None:
-    if signal.receivers:
-        await signal.send_async(
-            app, _sync_wrapper=app.ensure_async, template=template, context=context
-        )
+    await signal.send_async(app, _sync_wrapper=app.ensure_async, template=template, context=context)
 
 
-def _select(name_or_list: TemplateName, environment: BaseEnvironment) -> Template:
+def _select(environment: BaseEnvironment, name_or_list: TemplateName) -> Template:
     return environment.get_or_select_template(name_or_list)
 
 
-def _compile(source: str, environment: BaseEnvironment) -> Template:
+def _compile(environment: BaseEnvironment, source: str) -> Template:
     return environment.from_string(source)

@@ -10,6 +10,7 @@ A view that never suspends costs nothing here; one that suspends for a moment ne
 from __future__ import annotations
 
 import asyncio
+import types
 from collections.abc import Coroutine, Generator
 from typing import Any
 
@@ -84,16 +85,44 @@ class Inbox:
         finally:
             self.reading = False
             self.deadline = None
-            if self._moved is not None:
-                self._tell()
-            if self.suspended and self.sweep is None:
-                self.enter_sweep()
-        # PERF: `_note`, written out for what nearly every event is (bench: echo).
+            if self.suspended or self._moved is not None:
+                self._give_way()
+        # PERF: `note`, written out for what nearly every event is (bench: echo).
         if event["type"] != "http.request":
-            self._note(event)
+            self.note(event)
         elif not event.get("more_body", False):
             self.complete = True
         return event
+
+    def begin_reading(self) -> Receive | None:
+        """The server's ``receive``, if the next event is to be had from there and by the caller.
+
+        It is called once, and followed by `end_reading` and, for a disconnect, by `note`; that is
+        what `receive` does without a time-out. None: something has to be heeded, so `receive` it is.
+        """
+        # PERF: so a websocket that waits keeps a coroutine less (bench: websockets).
+        if (
+            self.reading
+            or self.watcher is not None
+            or self._ahead is not None
+            or self.gone is not None
+        ):
+            return None
+        self.reading = True
+        self.timeout = None
+        return self._receive
+
+    def end_reading(self) -> None:
+        """Let others read again."""
+        self.reading = False
+        if self.suspended or self._moved is not None:
+            self._give_way()
+
+    def _give_way(self) -> None:
+        """Wake who waits for the reader's end, and see to the client if nobody reads any more."""
+        self._tell()
+        if self.suspended and self.interrupt and self.sweep is None:
+            self.enter_sweep()
 
     async def disconnected(self) -> None:
         """Wait until the client has left. Keeps one event for whoever asks for it later."""
@@ -130,11 +159,11 @@ class Inbox:
                 self.deadline = None
                 self._expired = reader.cancelling()
                 reader.cancel()
-        elif self.reading or self.watcher is not None:
+        elif self.reading or self.watcher is not None or not self.interrupt:
             # An idle websocket or event stream, most likely. Who suspends and is not watched over
             # comes back.
             self.leave_sweep()
-        elif self.suspended and self.interrupt:
+        elif self.suspended:
             # Only one that is still, or again, suspended a turn later is worth a task.
             if self._idle and self.gone is None and self._may_read_ahead():
                 self.watcher = asyncio.get_running_loop().create_task(self._watch())
@@ -183,7 +212,7 @@ class Inbox:
         try:
             while self.gone is None and self._may_read_ahead():
                 event = await self._receive()
-                if self._note(event) or _says_nothing(event):
+                if self.note(event) or _says_nothing(event):
                     continue
                 if self._ahead is None or event.get("body"):
                     self._ahead = event
@@ -192,7 +221,7 @@ class Inbox:
             self.watcher = None
             self._tell()
 
-    def _note(self, event: Event) -> bool:
+    def note(self, event: Event) -> bool:
         """Take notice of *event*, and say whether it is the client's leaving."""
         kind = event["type"]
         if kind in _LEAVING:
@@ -231,45 +260,39 @@ def _says_nothing(event: Event) -> bool:
     )
 
 
-class Suspended:
-    """The rest of a coroutine whose first step has suspended, with an eye on the client.
+# PERF: a generator and no class, which would be one more object for each websocket (bench: memory).
+@types.coroutine
+def drive_on(
+    coroutine: Coroutine[Any, Any, Any], waiting: Any, inbox: Inbox
+) -> Generator[Any, Any, Any]:
+    """The rest of *coroutine*, whose first step has suspended, with an eye on the client.
 
     Awaiting it gives what the coroutine returns. When the client leaves meanwhile, the coroutine is
     cancelled: it sees `ClientDisconnected` (`WebsocketDisconnect`) where it waits.
     """
-
-    __slots__ = ("coroutine", "inbox", "waiting")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], waiting: Any, inbox: Inbox) -> None:
-        self.coroutine = coroutine
-        self.waiting = waiting
-        self.inbox = inbox
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        coroutine, waiting, inbox = self.coroutine, self.waiting, self.inbox
-        task = inbox.task = asyncio.current_task()
-        try:
-            while True:
-                inbox.suspended = True
-                if inbox.reading:
-                    if inbox.deadline is None:
-                        inbox.limit()
-                elif inbox.sweep is None and inbox.watcher is None:
-                    inbox.enter_sweep()
-                try:
-                    value = yield waiting
-                except BaseException as error:
-                    inbox.suspended = False
-                    if isinstance(error, asyncio.CancelledError) and task is not None:
-                        error = inbox.take_cancellation(task) or error
-                    waiting = coroutine.throw(error)
-                else:
-                    inbox.suspended = False
-                    waiting = coroutine.send(value)
-        except StopIteration as done:
-            return done.value
-        finally:
-            inbox.suspended = False
+    task = inbox.task = asyncio.current_task()
+    try:
+        while True:
+            inbox.suspended = True
+            if inbox.reading:
+                if inbox.timeout is not None and inbox.deadline is None:
+                    inbox.limit()
+            elif inbox.interrupt and inbox.sweep is None and inbox.watcher is None:
+                inbox.enter_sweep()
+            try:
+                value = yield waiting
+            except BaseException as error:
+                inbox.suspended = False
+                if isinstance(error, asyncio.CancelledError) and task is not None:
+                    error = inbox.take_cancellation(task) or error
+                waiting = coroutine.throw(error)
+            else:
+                inbox.suspended = False
+                waiting = coroutine.send(value)
+    except StopIteration as done:
+        return done.value
+    finally:
+        inbox.suspended = False
 
 
 async def drive(coroutine: Coroutine[Any, Any, Any], inbox: Inbox) -> Any:
@@ -278,4 +301,4 @@ async def drive(coroutine: Coroutine[Any, Any, Any], inbox: Inbox) -> Any:
         waiting = coroutine.send(None)
     except StopIteration as done:
         return done.value
-    return await Suspended(coroutine, waiting, inbox)
+    return await drive_on(coroutine, waiting, inbox)

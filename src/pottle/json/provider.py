@@ -12,7 +12,6 @@ import uuid
 import weakref
 from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from json import encoder
 from typing import IO, Any, Protocol
 
@@ -47,6 +46,9 @@ def default(value: Any) -> Any:
     """
     if isinstance(value, date):
         return http_date(value)
+    # PERF: who has a decimal has imported its module; few have (bench: import).
+    from decimal import Decimal
+
     if isinstance(value, (Decimal, uuid.UUID)):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

