@@ -27,6 +27,7 @@ OLDER: dict[str, Differs] = {
         "0.logged",
     ),
     "contexts-pop-in-wrong-order": at(NEWER, "0.raised", "0.value"),
+    "contexts-pushed-twice": at(NEWER, "0.raised", "0.value"),
     "errors-cancelled-error": at(
         "A `CancelledError` that a view raises by itself is an error like others",
         "0.status",
