@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 import time
 import traceback
@@ -13,6 +14,9 @@ from bench import report
 from bench.measure import Series
 from bench.peers import NAMES
 from bench.results import results_of
+
+# Quart brings Flask with it. An application on Pottle that knows of neither has no bridge to it.
+os.environ.setdefault("POTTLE_FLASK_BRIDGE", "0")
 
 #: What has been measured so far, should a run be broken off.
 LAST = Path(".cache/bench/last.json")

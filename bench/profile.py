@@ -137,9 +137,9 @@ ASKED = {
 #: The columns, and the modules of each that are not of its name.
 LAYERS = {
     "app": {"dispatch", "planned", "config"},
-    "engine": {"protocols"},
-    "context": {"ctx", "globals"},
-    "wrappers": {"utils"},
+    "engine": {"mounting", "protocols"},
+    "context": {"ctx", "globals", "sync", "threads"},
+    "wrappers": {"awaitables", "utils"},
     "routing": {"helpers"},
     "json": set(),
     "sessions": set(),

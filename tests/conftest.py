@@ -2,7 +2,7 @@
 
 After each test there are no tasks, no active context, no connected receivers, no open sockets, no
 child processes and no environment variables that were not there before. `--full-lane` runs the whole suite with the bare lane of
-the engine switched off; behaviour must be the same.
+the engine switched off, `--flask-bridge` with the bridge to Flask; behaviour must be the same.
 """
 
 from __future__ import annotations
@@ -42,11 +42,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Run every exchange through the full lane (Pottle.bare_lane = False).",
     )
+    parser.addoption(
+        "--flask-bridge",
+        action="store_true",
+        help="Run every application with the Flask bridge, whether Flask is imported or not.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("full_lane"):
         Pottle.bare_lane = False
+    # Otherwise it would depend on which test imports Flask first.
+    os.environ["POTTLE_FLASK_BRIDGE"] = "1" if config.getoption("flask_bridge") else "0"
     config.pluginmanager.register(kept, "longer lives")
 
 

@@ -84,7 +84,7 @@ def invoke(app: Pottle, *args: str, **kwargs: Any) -> Any:
 def test_help_lists_the_commands_of_the_application(shop: Path) -> None:
     shown = run_command("--app", "shop", "--help", cwd=shop)
     assert shown.returncode == 0
-    for name in ("run", "serve", "routes", "shell", "greet   Greet somebody."):
+    for name in ("run", "serve", "routes", "shell", "greet    Greet somebody."):
         assert f"  {name}" in shown.stdout
     by_environment = run_command(cwd=shop, env={"POTTLE_APP": "shop"})
     assert "Greet somebody." in by_environment.stdout + by_environment.stderr
@@ -370,10 +370,11 @@ def test_commands_of_blueprints(app: Pottle) -> None:
 
 def test_entry_points(app: Pottle, monkeypatch: pytest.MonkeyPatch) -> None:
     points = {
+        "flask.commands": [],
         "pottle.commands": [
             EntryPoint("tool", f"{__name__}:tool", "pottle.commands"),
             EntryPoint("broken", "no_such_package:command", "pottle.commands"),
-        ]
+        ],
     }
     monkeypatch.setattr(pottle.cli.groups, "entry_points", lambda group: points[group])
     group = PottleGroup(create_app=lambda: app)

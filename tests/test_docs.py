@@ -48,7 +48,7 @@ PAGES = {path.relative_to(DOCS).as_posix(): path for path in sorted(DOCS.rglob("
 LANGUAGES = {"python", "console", "toml", "json", "html", "text", "ini", "nginx", "javascript"}
 MOST_NOT_RUN = 3
 #: Inline code in capitals that is no key of the configuration.
-NO_KEYS = re.compile(r"POTTLE_[A-Z_]+|FORWARDED_ALLOW_IPS")
+NO_KEYS = re.compile(r"(POTTLE|SQLALCHEMY)_[A-Z_]+|FORWARDED_ALLOW_IPS")
 
 
 @dataclass

@@ -7,11 +7,12 @@ import threading
 
 import pytest
 
-from pottle import Pottle, current_app, g, has_request_context, request, utils, websocket
+from pottle import Pottle, current_app, g, has_request_context, request, websocket
 from pottle.errors import SetupError
 from pottle.signals import got_serving_exception
 from pottle.testing import WebsocketClosed
 from pottle.testing.app import LifespanError
+from pottle.threads import DEFAULT_THREADS, set_thread_limit, thread_pool
 
 
 def make_app(**config) -> Pottle:
@@ -529,7 +530,7 @@ class TestThreads:
     @pytest.fixture(autouse=True)
     def _as_before(self):
         yield
-        utils.set_thread_limit(utils.DEFAULT_THREADS)
+        set_thread_limit(DEFAULT_THREADS)
 
     async def test_the_limit_is_taken_at_start_up(self):
         app = make_app(THREADS=1)
@@ -545,13 +546,13 @@ class TestThreads:
         async with app.test_app() as test_app:
             client = test_app.test_client()
             await asyncio.gather(*(client.get("/") for _ in range(8)))
-            assert utils.thread_pool()._max_workers == 1
+            assert thread_pool().limit == 1
         assert max(most) == 1
 
     async def test_none_leaves_it(self):
-        before = utils.thread_pool()
+        before = thread_pool()
         async with make_app(THREADS=None).test_app():
-            assert utils.thread_pool() is before
+            assert thread_pool() is before
 
     async def test_there_must_be_one(self):
         with pytest.raises(LifespanError, match=r"At least one thread is needed.*not 0"):

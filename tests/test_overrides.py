@@ -11,7 +11,7 @@ from pottle import Pottle, Response, g, request, websocket
 from pottle.active import current
 from pottle.scaffold import Scaffold
 from pottle.sessions import SecureCookieSession, SecureCookieSessionInterface
-from pottle.utils import run_sync
+from pottle.sync import run_sync
 
 
 async def hello():

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pottle import Pottle
+from pottle import Pottle, sync
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
-def _bare_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+def _as_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pottle, "bare_lane", True)
+    monkeypatch.setattr(sync, "finders", [])  # one is there when Flask was bridged before
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 13), reason="the table is of CPython 3.13")

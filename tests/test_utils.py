@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from werkzeug.datastructures import Headers
 
-from pottle import Pottle, utils
+from pottle import Pottle
+from pottle.sync import async_to_sync, call_in_thread, run_sync, run_sync_iterable
+from pottle.threads import DEFAULT_THREADS, set_thread_limit, thread_pool
 from pottle.utils import (
-    async_to_sync,
-    call_in_thread,
     cancel_tasks,
     decode_headers,
     encode_headers,
@@ -22,8 +22,6 @@ from pottle.utils import (
     is_async,
     may_suspend,
     raise_task_exceptions,
-    run_sync,
-    run_sync_iterable,
 )
 
 colour: ContextVar[str] = ContextVar("colour", default="unset")
@@ -174,7 +172,7 @@ class TestAsyncToSync:
 
     def test_a_thread_of_the_pool_is_tied_to_a_loop_for_one_call_only(self):
         asyncio.run(call_in_thread(lambda: None))
-        assert utils.thread_pool().submit(async_to_sync(coroutine_function)).result() == "async"
+        assert thread_pool().submit(async_to_sync(coroutine_function)).result() == "async"
 
     async def test_keeps_what_the_function_is_called(self):
         assert async_to_sync(coroutine_function).__name__ == "coroutine_function"
@@ -264,32 +262,32 @@ class TestThreadLimit:
     @pytest.fixture(autouse=True)
     def _as_before(self):
         yield
-        utils.set_thread_limit(utils.DEFAULT_THREADS)
+        set_thread_limit(DEFAULT_THREADS)
 
     async def test_a_new_limit_is_a_new_pool(self):
-        before = utils.thread_pool()
-        utils.set_thread_limit(utils.DEFAULT_THREADS)
-        assert utils.thread_pool() is before
-        utils.set_thread_limit(3)
-        assert utils.thread_pool() is not before
-        assert utils.thread_pool()._max_workers == 3
+        before = thread_pool()
+        set_thread_limit(DEFAULT_THREADS)
+        assert thread_pool() is before
+        set_thread_limit(3)
+        assert thread_pool() is not before
+        assert thread_pool().limit == 3
         assert await call_in_thread(lambda: "runs") == "runs"
-        utils.set_thread_limit(2)
-        utils.set_thread_limit(4)  # of a pool that was never made
-        assert utils.thread_pool()._max_workers == 4
+        set_thread_limit(2)
+        set_thread_limit(4)  # of a pool that was never made
+        assert thread_pool().limit == 4
 
     async def test_what_runs_in_the_old_pool_ends_there(self):
         go = threading.Event()
         task = asyncio.create_task(call_in_thread(go.wait, 5))
         await asyncio.sleep(0)
-        utils.set_thread_limit(3)
+        set_thread_limit(3)
         go.set()
         assert await task is True
 
     @pytest.mark.parametrize("threads", [0, -1])
     def test_needs_one(self, threads):
         with pytest.raises(ValueError, match=f"At least one thread is needed.*not {threads}"):
-            utils.set_thread_limit(threads)
+            set_thread_limit(threads)
 
 
 class TestTasks:

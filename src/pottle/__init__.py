@@ -62,8 +62,8 @@ from .signals import (
     websocket_started,
     websocket_tearing_down,
 )
+from .sync import await_sync, run_sync
 from .typing import ResponseReturnValue
-from .utils import run_sync
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ __all__ = [
     "appcontext_popped",
     "appcontext_pushed",
     "appcontext_tearing_down",
+    "await_sync",
     "before_render_template",
     "copy_current_app_context",
     "copy_current_request_context",

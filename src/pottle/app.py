@@ -21,12 +21,13 @@ from .active import watch_changes
 from .blueprints import Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute
 from .ctx import AppContext, AppGlobals
-from .dispatch import Dispatcher
+from .dispatch import Dispatcher, either_way
 from .errors import ContextError, SetupError
 from .files import Opening, open_file
 from .helpers import build_url, find_package, get_debug_flag
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lifespan import Lifespan
+from .mounting import Mounts
 from .protocols import asgi
 from .registry import WatchedList
 from .routing import PottleMap, PottleRule
@@ -34,7 +35,7 @@ from .scaffold import edge, endpoint_of
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import got_background_exception
 from .typing import FilePath, Receive, Scope, Send
-from .utils import hands_on, is_async
+from .utils import environment, hands_on, is_async
 from .wrappers import BaseRequestWebsocket, Request, Response, Websocket
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Pottle(Dispatcher):
     test_app_class: Any = None
     test_cli_runner_class: Any = None
     test_client_class: Any = None
+    #: Other applications that requests are handed to; None where there are none.
+    mounts: Mounts | None = None
 
     jinja_options: dict[str, Any] = {}  # noqa: RUF012 - set on the class or the instance, as in Flask
     default_config: dict[str, Any] = DEFAULT_CONFIG
@@ -119,17 +122,7 @@ class Pottle(Dispatcher):
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = WatchedList(self.forget_plan)
         self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
         self.url_build_error_handlers: list[Callable[..., str]] = []
-        self.before_serving_funcs: list[Callable[..., Any]] = []
-        self.while_serving_funcs: list[Callable[..., Any]] = []
-        self.after_serving_funcs: list[Callable[..., Any]] = []
-        #: Websockets and event streams that are open, to be told of a shutdown.
-        self.live_exchanges: set[Any] = set()
-        #: Set when the server begins to shut down; made anew at each start-up.
-        self.shutdown_event: asyncio.Event = self.event_class()
-        #: The state of the lifespan: the server hands a copy to each request, in its scope.
-        self.state: dict[str, Any] = {}
-        self._lifespan = Lifespan(self)
-        watch_changes(self)
+        self.prepare_serving()
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise SetupError(
@@ -142,6 +135,20 @@ class Pottle(Dispatcher):
                 host=static_host,
                 view_func=self.send_static_file,
             )
+
+    def prepare_serving(self) -> None:
+        """Set up what an application has for its time between start-up and shutdown."""
+        self.before_serving_funcs: list[Callable[..., Any]] = []
+        self.while_serving_funcs: list[Callable[..., Any]] = []
+        self.after_serving_funcs: list[Callable[..., Any]] = []
+        #: Websockets and event streams that are open, to be told of a shutdown.
+        self.live_exchanges: set[Any] = set()
+        #: Set when the server begins to shut down; made anew at each start-up.
+        self.shutdown_event: asyncio.Event = self.event_class()
+        #: The state of the lifespan: the server hands a copy to each request, in its scope.
+        self.state: dict[str, Any] = {}
+        self._lifespan = Lifespan(self)
+        watch_changes(self)
 
     # Made at first use.
 
@@ -176,6 +183,27 @@ class Pottle(Dispatcher):
         """The configuration that the application begins with."""
         root = self.instance_path if instance_relative else self.root_path
         return self.config_class(root, {**self.default_config, "DEBUG": get_debug_flag()})
+
+    def make_bridge(self) -> Any:
+        """What shows contexts to Flask and its extensions; None where nobody has imported Flask."""
+        wanted: Any = self.config["FLASK_BRIDGE"]
+        if wanted is None:
+            said = environment("FLASK_BRIDGE")
+            wanted = said.lower() not in {"0", "false", "no"} if said else "flask" in sys.modules
+        return edge("pottle.compat.flask.bridge:Bridge")(self) if wanted else None
+
+    @property
+    def wsgi_app(self) -> Callable[..., Any]:
+        """The application as a WSGI one, for middleware: ``app.wsgi_app = ProxyFix(app.wsgi_app)``.
+
+        HTTP requests go through what is assigned, in a thread each. Needs ``pottle[flask]``.
+        """
+        application: Callable[..., Any] = edge("pottle.compat.flask.chain:wsgi_app")(self)
+        return application
+
+    @wsgi_app.setter
+    def wsgi_app(self, value: Callable[..., Any]) -> None:
+        edge("pottle.compat.flask.chain:replace_wsgi_app")(self, value)
 
     def make_aborter(self) -> Aborter:
         """What `abort` raises with; override it to know further codes."""
@@ -215,6 +243,7 @@ class Pottle(Dispatcher):
 
         return select_autoescape(filename)
 
+    @either_way
     async def update_template_context(self, ctx: AppContext, context: dict[str, Any]) -> None:
         """Put what the context processors give into *context*; what is there stays."""
         from .templating import update_context
@@ -315,6 +344,28 @@ class Pottle(Dispatcher):
         `url_defaults`, `name` (to register it more than once), `cli_group`.
         """
         blueprint.register(self, options)
+
+    def mount(self, prefix: str, app: Any, *, wsgi: bool | None = None) -> None:
+        """Hand all requests for *prefix* and below it to *app*, an ASGI or WSGI application.
+
+        The longest prefix counts, and any prefix comes before routes of ours. *wsgi* says which of
+        the two it is where that cannot be seen. Raises `SetupError` for a prefix that is empty, no
+        path, or taken.
+        """
+        self.mounts = self.mounts or Mounts(self)
+        self.mounts.mount(prefix, app, wsgi)
+        self.forget_plan()
+
+    def fallback(self, app: Any, *, wsgi: bool | None = None) -> None:
+        """Hand all requests that no route of ours matches to *app*, an ASGI or WSGI application.
+
+        With a `flask.Flask` there is one session for both, and `url_for` finds the endpoints of
+        both. Raises `SetupError` where the configurations contradict each other, and for a second
+        fallback. *wsgi* is as for `mount`.
+        """
+        self.mounts = self.mounts or Mounts(self)
+        self.mounts.fall_back(app, wsgi)
+        self.forget_plan()
 
     def teardown_appcontext(self, f: F) -> F:
         """Call *f* at the end of each context with the error that nobody handled, or None."""

@@ -6,12 +6,13 @@ Its hooks go into the tables of the application under its (dotted) name.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import reduce, update_wrapper
 from typing import Any, TypeVar
 
 from .errors import SetupError
-from .scaffold import Scaffold, endpoint_of
+from .scaffold import Scaffold, edge, endpoint_of
 from .typing import FilePath
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,6 +78,12 @@ class Blueprint(Scaffold):
     `name` prefixes its endpoints. `url_prefix`, `subdomain` and `url_defaults` hold for its routes
     and can be given anew at each registration.
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A blueprint; where Flask is imported it also is one for code that asks by Flask's class."""
+        if "flask" in sys.modules:
+            cls = edge("pottle.compat.flask.blueprints:bridged")(cls)
+        return object.__new__(cls)
 
     def __init__(
         self,

@@ -33,6 +33,8 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "DEBUG": None,
     "ENV": None,
     "EXPLAIN_TEMPLATE_LOADING": False,
+    "FLASK_BRIDGE": None,  # None: what the environment says, else where Flask is imported
+    "FLASK_SYNC_IN": None,  # "auto", "thread" or "greenlet"; None: what the environment says
     "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,  # bytes
     "MAX_COOKIE_SIZE": 4093,  # bytes
     "MAX_FORM_MEMORY_SIZE": 500_000,  # bytes

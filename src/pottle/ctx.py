@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from .active import current
 from .errors import ContextError, ErrorCollector
 from .signals import appcontext_popped, appcontext_pushed
+from .sync import in_world, run_step
 from .utils import is_async
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class AppContext:
     token: Token[Any] | None = None
     #: How often it was pushed again while it was the current context.
     _depth: int = 0
+    #: What shows it to Flask, where the bridge is on.
+    _shown: Any = None
     #: The context that this one is a copy of.
     _original: AppContext | None = None
 
@@ -229,6 +232,7 @@ class AppContext:
         twin.__dict__.update(self.__dict__)
         twin.token = None
         twin._depth = 0
+        twin._shown = None
         twin._original = self._original or self
         return twin
 
@@ -250,6 +254,7 @@ class AppContext:
             self._depth += 1
             return
         self.token = current.set(self)
+        self._shown = self.show()
         if self._original is not None:
             return
         try:
@@ -258,8 +263,7 @@ class AppContext:
                 self.match_request()
                 await self.app.plan.open_session(self)
         except BaseException:
-            current.reset(self.token)
-            self.token = None
+            self._leave(self.token)
             raise
 
     async def pop(self, exc: BaseException | None = None) -> None:
@@ -278,8 +282,19 @@ class AppContext:
             if self._original is None:
                 await self.teardown(exc)
         finally:
-            self.token = None
-            current.reset(token)
+            self._leave(token)
+
+    def _leave(self, token: Token[Any]) -> None:
+        self.token = None
+        current.reset(token)
+        if self._shown is not None:
+            self._shown.end()
+            self._shown = None
+
+    def show(self) -> Any:
+        """Show this context to Flask until ``end()`` of what is returned; None without the bridge."""
+        bridge = self.app.plan.bridge
+        return None if bridge is None else bridge.show(self)
 
     async def teardown(self, exc: BaseException | None) -> None:
         """Run all that has to run at the end of this context, in Flask's order."""
@@ -301,7 +316,24 @@ class AppContext:
         """Send *signal* for the application, if anybody listens."""
         if signal.receivers:
             app = self.app
-            await signal.send_async(app, _sync_wrapper=app.ensure_async, **values)
+            send: Any = signal.send_async
+            if any(map(is_async, signal.receivers_for(app))):
+                send = in_world(send)
+            await send(app, _sync_wrapper=app.ensure_async, **values)
+
+    # ``with`` in synchronous code, such as commands and scripts.
+
+    def __enter__(self) -> Self:
+        run_step(self.push())
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        run_step(self.pop(exc_value or self.error))
 
     async def __aenter__(self) -> Self:
         await self.push()

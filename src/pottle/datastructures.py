@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from werkzeug.datastructures import FileStorage as SyncFileStorage
 from werkzeug.datastructures import Headers as Headers
 
-from .utils import call_in_thread
+from .sync import call_in_thread
 
 if TYPE_CHECKING:
     from .typing import FilePath

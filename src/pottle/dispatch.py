@@ -7,7 +7,7 @@ by themselves is in `engine.lifecycle`, once for requests and websockets.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import cached_property
+from functools import cached_property, wraps
 from logging import Logger
 from types import TracebackType
 from typing import Any, NoReturn
@@ -22,15 +22,41 @@ from .engine.results import make_response
 from .logging import create_logger
 from .planned import Planned
 from .signals import appcontext_tearing_down
+from .sync import async_to_sync, find_world, is_loop_running, run_step, run_sync
 from .typing import ResponseReturnValue
-from .utils import async_to_sync, is_async, run_sync
+from .utils import is_async, mark_coroutine_function
 from .wrappers import BaseRequestWebsocket, Request, Response, Websocket
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
+def either_way(step: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
+    """Let a step be called from synchronous code, too, where it gives its result and no coroutine.
+
+    That is what code written for Flask expects, which may also leave out the context in front.
+    """
+
+    @wraps(step)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        context = args[0] if args else kwargs.get("ctx")
+        behind = getattr(context, "behind", context)
+        given = isinstance(behind, AppContext)
+        if given or not args:
+            world = find_world()
+            plain = world.plain if world is not None else self.plain_calls and not is_loop_running()
+            if not plain:
+                return step(self, *args, **kwargs)
+        args = (behind, *args[1:]) if given else (current.get(), *args)
+        return run_step(step(self, *args, **kwargs))
+
+    return mark_coroutine_function(call)
+
+
 class Dispatcher(Planned):
     """From a request or websocket in its context to the answer, step by step."""
+
+    #: Whether the steps are plain calls in any synchronous code, and not only where Pottle runs it.
+    plain_calls: bool = False
 
     config: Config
     response_class: type[Response]
@@ -63,7 +89,7 @@ class Dispatcher(Planned):
         return self.async_to_sync(func) if is_async(func) else func
 
     def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
-        """*func* run on the event loop, while the thread waits; see `pottle.utils.async_to_sync`."""
+        """*func* run on the event loop, while the thread waits; see `pottle.sync.async_to_sync`."""
         return async_to_sync(func)
 
     # Results.
@@ -75,6 +101,7 @@ class Dispatcher(Planned):
         """
         return make_response(self, result, current.get(None))
 
+    @either_way
     async def make_default_options_response(self, ctx: AppContext | None = None) -> Response:
         """The automatic answer to OPTIONS: which methods there are."""
         context: AppContext = current.get() if ctx is None else ctx
@@ -104,6 +131,7 @@ class Dispatcher(Planned):
         async with make_context(connection) as context:
             return await lifecycle.handle(context)
 
+    @either_way
     async def full_dispatch_request(self, ctx: AppContext | None = None) -> Response:
         """Hooks, view, error handlers, after hooks."""
         return await lifecycle.full_dispatch(ctx or current.get())  # type: ignore[return-value]  # None is for websockets
@@ -112,6 +140,7 @@ class Dispatcher(Planned):
         """Hooks, handler, error handlers, after hooks."""
         return await lifecycle.full_dispatch(ctx or current.get())
 
+    @either_way
     async def preprocess_request(self, ctx: AppContext | None = None) -> Any:
         """The before hooks; what the first of them gives that is not None."""
         return await lifecycle.preprocess(ctx or current.get())
@@ -120,6 +149,7 @@ class Dispatcher(Planned):
         """The before hooks; what the first of them gives that is not None."""
         return await lifecycle.preprocess(ctx or current.get())
 
+    @either_way
     async def dispatch_request(self, ctx: AppContext | None = None) -> Any:
         """Call the view, or raise the routing error."""
         return await lifecycle.dispatch(ctx or current.get())
@@ -128,6 +158,7 @@ class Dispatcher(Planned):
         """Call the handler, or raise the routing error."""
         return await lifecycle.dispatch(ctx or current.get())
 
+    @either_way
     async def finalize_request(
         self, ctx: AppContext, result: Any, from_error_handler: bool = False
     ) -> Response:
@@ -142,6 +173,7 @@ class Dispatcher(Planned):
         response: Response | None = await lifecycle.finalize(ctx, result, from_error_handler)
         return response
 
+    @either_way
     async def process_response(self, ctx: AppContext, response: Response) -> Response:
         """The after hooks, and the saving of the session."""
         return await lifecycle.process(ctx, response)  # type: ignore[return-value]  # None is for websockets
@@ -157,14 +189,17 @@ class Dispatcher(Planned):
         assert request.routing_exception is not None
         raise request.routing_exception
 
+    @either_way
     async def handle_user_exception(self, ctx: AppContext, error: Exception) -> Any:
         """What the handler for *error* gives; raises *error* if there is none."""
-        return await lifecycle.handle_user_exception(self, ctx, error)
+        return await lifecycle.handle_user_exception(ctx, error)
 
+    @either_way
     async def handle_http_exception(self, ctx: AppContext, error: HTTPException) -> Any:
         """What the handler for *error* gives, or the error itself."""
-        return await lifecycle.handle_http_exception(self, ctx, error)
+        return await lifecycle.handle_http_exception(ctx, error)
 
+    @either_way
     async def handle_exception(self, ctx: AppContext, error: Exception) -> Response:
         """The 500 for an *error* that nobody handled; raised in tests and in debug mode."""
         response: Response = await lifecycle.handle_exception(ctx, error)
@@ -205,6 +240,7 @@ class Dispatcher(Planned):
             what = f"on request {connection.method} {connection.path}"
         self.logger.error("Exception %s", what, exc_info=exception_info)
 
+    @either_way
     async def do_teardown_request(self, ctx: AppContext, exc: BaseException | None = None) -> None:
         """The teardown functions of a request."""
         await lifecycle.teardown(self, ctx, exc)
@@ -215,6 +251,7 @@ class Dispatcher(Planned):
         """The teardown functions of a websocket."""
         await lifecycle.teardown(self, ctx, exc)
 
+    @either_way
     async def do_teardown_appcontext(
         self, ctx: AppContext, exc: BaseException | None = None
     ) -> None:

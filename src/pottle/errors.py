@@ -4,6 +4,7 @@ PottleError                      whatever the developer can put right
 ├── SetupError                   a registration that cannot work
 ├── ContextError                 a proxy or helper used outside of its context
 ├── ResultError                  a view returned something that is no answer
+├── MissingAwaitError            the result of something was used without `await`
 ├── BodyConsumedError            a body that was streamed is asked for again
 └── WebsocketStateError          an operation that this state of the websocket does not allow
 
@@ -35,6 +36,13 @@ class ContextError(PottleError, RuntimeError):
 
 class ResultError(PottleError, TypeError):
     """A view or hook returned what cannot become an answer."""
+
+
+class MissingAwaitError(PottleError, TypeError, AttributeError):
+    """What has to be awaited was used as if it were the result already: where, and what to write.
+
+    Python raises a TypeError for most uses of a coroutine, and an AttributeError for its attributes.
+    """
 
 
 class BodyConsumedError(PottleError, RuntimeError):

@@ -13,8 +13,9 @@ from collections.abc import Callable, Generator, Iterable
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
+from .sync import call_in_thread
 from .typing import FilePath
-from .utils import call_in_thread, file_path_to_path
+from .utils import file_path_to_path
 
 if TYPE_CHECKING:
     from _typeshed import OpenBinaryMode, OpenTextMode

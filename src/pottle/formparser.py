@@ -23,7 +23,8 @@ from werkzeug.http import parse_options_header
 from .datastructures import FileStorage, Headers
 from .errors import BodyConsumedError
 from .multipart import Decoder, Head
-from .utils import call_in_thread, checked_headers
+from .sync import call_in_thread
+from .utils import checked_headers
 
 if TYPE_CHECKING:
     from .typing import FilePath

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ast
 from collections import ChainMap
-from collections.abc import Iterator, KeysView, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Iterator, KeysView, Mapping, MutableMapping
 from contextlib import suppress
 from copy import copy
 from types import CodeType
@@ -22,7 +22,10 @@ from typing import Any
 
 from jinja2 import Environment as BaseEnvironment
 from jinja2 import Template as BaseTemplate
+from jinja2.environment import TemplateModule
 from jinja2.runtime import Context
+
+from .sync import run_step
 
 _METHODS_OF_DICT = frozenset(dir(dict))
 
@@ -282,6 +285,35 @@ class Template(BaseTemplate):
             raise RuntimeError("async generator raised StopAsyncIteration") from error
         except Exception:
             self.environment.handle_exception()
+
+    # In synchronous code, as of extensions for Flask: a template that awaits nothing is driven to its end.
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        if not self.environment.is_async:
+            return super().render(*args, **kwargs)
+        return run_step(self.render_async(*args, **kwargs))
+
+    def generate(self, *args: Any, **kwargs: Any) -> Iterator[str]:
+        if not self.environment.is_async:
+            yield from super().generate(*args, **kwargs)
+            return
+        pieces = self.generate_async(*args, **kwargs)
+        try:
+            while (piece := run_step(_next(pieces))) is not None:
+                yield piece
+        finally:
+            run_step(pieces.aclose())
+
+    @property
+    def module(self) -> TemplateModule:
+        """The macros and variables of the template, for plain code."""
+        if self.environment.is_async and self.name is not None:
+            return self.environment.synchronous.get_template(self.name).module  # type: ignore[attr-defined, no-any-return]  # ours has one
+        return super().module
+
+
+async def _next(pieces: AsyncIterator[str]) -> str | None:
+    return await anext(pieces, None)
 
 
 class AsyncEnvironment(BaseEnvironment):

@@ -13,7 +13,9 @@ from typing import Any, cast
 
 from .errors import ErrorCollector, SetupError
 from .signals import got_serving_exception
-from .utils import cancel_tasks, run_sync_iterable, set_thread_limit
+from .sync import run_sync_iterable
+from .threads import set_thread_limit
+from .utils import cancel_tasks
 
 
 class Lifespan:
@@ -36,6 +38,8 @@ class Lifespan:
                     await app.ensure_async(function)()
                 for function in list(app.while_serving_funcs):
                     self._generators.append(await _begin(function))
+            if app.mounts is not None:
+                await app.mounts.start()
         except BaseException as error:
             await self._tell(error)
             errors = ErrorCollector("Errors while a failed start-up was undone")
@@ -51,6 +55,8 @@ class Lifespan:
             app.shutdown_event.set()
             for exchange in list(app.live_exchanges):
                 exchange.end()
+            if app.mounts is not None:
+                app.mounts.begin_shutdown()
 
     async def stop(self) -> None:
         """Let background tasks finish within their grace period and undo the start-up.
@@ -70,6 +76,8 @@ class Lifespan:
 
     async def _undo(self, errors: ErrorCollector) -> None:
         app = self.app
+        if app.mounts is not None:
+            await app.mounts.stop(errors)
         with errors:
             async with app.app_context():
                 while self._generators:

@@ -23,9 +23,10 @@ from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable
 from werkzeug.security import safe_join
 
 from .active import current
+from .awaitables import must_await
 from .errors import ContextError
+from .sync import call_in_thread
 from .typing import FilePath
-from .utils import call_in_thread
 from .wrappers import Response
 from .wrappers.bodies import ResponseBody
 
@@ -44,6 +45,7 @@ class Found(NamedTuple):
     close: Callable[[], None] | None = None
 
 
+@must_await("send_file(...)", "response")
 async def send_file(
     filename_or_io: FilePath | IO[bytes] | Found | None = None,
     mimetype: str | None = None,
@@ -108,6 +110,7 @@ async def send_file(
     return response
 
 
+@must_await("send_from_directory(...)", "response")
 async def send_from_directory(
     directory: FilePath,
     file_name: FilePath | None = None,

@@ -24,6 +24,7 @@ from jinja2 import BaseLoader, Template, TemplateNotFound
 from jinja2 import Environment as BaseEnvironment
 
 from .active import current
+from .awaitables import must_await, refuse_not_awaited
 from .globals import app_ctx, g, request, session
 from .helpers import get_flashed_messages, stream_with_context
 from .jinja import AsyncEnvironment
@@ -203,6 +204,7 @@ async def update_context(app: Templated, ctx: Any, context: dict[str, Any]) -> N
     context.update(extra | context)
 
 
+@must_await("render_template(...)", "page")
 async def render_template(template_name_or_list: TemplateName, **context: Any) -> str:
     """Render the template of this name, or the first that exists of several, with *context*.
 
@@ -211,6 +213,7 @@ async def render_template(template_name_or_list: TemplateName, **context: Any) -
     return await _render(_select, template_name_or_list, context)
 
 
+@must_await("render_template_string(...)", "page")
 async def render_template_string(source: str, **context: Any) -> str:
     """Render the template *source* with *context*; values are escaped as in an HTML file."""
     return await _render(_compile, source, context)
@@ -282,6 +285,8 @@ async def _prepare(find: Find, wanted: Any, context: dict[str, Any]) -> tuple[Te
     ctx = current.get(None)
     app: Templated = app_ctx.app if ctx is None else ctx.app  # the proxy says what is missing
     template = find(app.jinja_env, wanted)
+    for name, value in context.items():  # jinja would show nothing in its place
+        refuse_not_awaited(value, f"render_template(..., {name}={{0}})")
     await app.update_template_context(ctx, context)
     if before_render_template.receivers:
         await _tell(before_render_template, app, template, context)

@@ -18,6 +18,7 @@ from pottle.cli.loading import (
     locate_app,
     prepare_import,
 )
+from pottle.cli.migrate import migrate_command
 from pottle.cli.options import get_version, version_option
 from pottle.cli.routes import routes_command
 from pottle.cli.run import run_command
@@ -61,6 +62,7 @@ The application is named with --app, with the environment variable POTTLE_APP, o
 app.py, wsgi.py or asgi.py in this folder.
 """,
 )
+cli.add_command(migrate_command)
 
 
 def main() -> None:

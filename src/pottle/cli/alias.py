@@ -1,4 +1,4 @@
-"""The name ``quart`` for Pottle, as far as commands are concerned: who asked for it, who gets it.
+"""The names of other frameworks for Pottle, as far as commands are concerned: who asked, who gets it.
 
 The environment says so, because that is what reloaders, workers and other commands inherit. The
 alias itself stands in `pottle.compat`, which is looked up by name.
@@ -17,6 +17,8 @@ from pottle.scaffold import edge
 
 #: "1": `quart` is Pottle, here and in all processes that are started. Anything else: it is not.
 AS_QUART = "POTTLE_AS_QUART"
+#: "1": `flask.Flask` is an application class of Pottle's, likewise.
+AS_FLASK = "POTTLE_AS_FLASK"
 
 
 def asked_for() -> bool:
@@ -38,13 +40,33 @@ def ask() -> None:
     entry, path = _path_entry(), os.environ.get("PYTHONPATH", "")
     if path.partition(os.pathsep)[0] != entry:
         os.environ["PYTHONPATH"] = f"{entry}{os.pathsep}{path}" if path else entry
+    _take_over("QUART_")
+
+
+def ask_for_flask() -> None:
+    """Have Pottle run applications of Flask in this process and in those it starts.
+
+    Flask's variables hold for Pottle's, where those are not set.
+    """
+    os.environ[AS_FLASK] = "1"
+    _take_over("FLASK_")
+
+
+def _take_over(prefix: str) -> None:
     for name, value in list(os.environ.items()):
-        if name.startswith("QUART_"):
-            os.environ.setdefault(f"POTTLE_{name.removeprefix('QUART_')}", value)
+        if name.startswith(prefix):
+            os.environ.setdefault(f"POTTLE_{name.removeprefix(prefix)}", value)
 
 
 def install_if_asked() -> None:
-    """Turn the alias on if it is asked for; one line says why it cannot be."""
+    """Turn the aliases on that are asked for; one line says why one cannot be."""
+    if os.environ.get(AS_FLASK) == "1":
+        try:
+            edge("pottle.compat.flask:install_as_flask")()
+        except ImportError as error:
+            raise click.ClickException(
+                f"Applications of Flask need Flask ({error}): pip install 'pottle[flask]'."
+            ) from error
     if not asked_for():
         return
     try:
@@ -74,6 +96,11 @@ def offer() -> None:
 def is_real_quart(value: object) -> bool:
     """Whether *value* is an application of Quart itself, which is installed and was imported."""
     return any(base.__module__ == "quart.app" for base in type(value).__mro__)
+
+
+def is_real_flask(value: object) -> bool:
+    """Whether *value* is an application of Flask that Pottle does not run."""
+    return any(base.__module__ == "flask.app" for base in type(value).__mro__)
 
 
 def entry_point_groups() -> tuple[str, ...]:

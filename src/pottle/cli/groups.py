@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,8 @@ from pottle.cli.exec import exec_command
 from pottle.cli.info import ScriptInfo
 from pottle.cli.loading import AppFailure, NoAppException
 from pottle.cli.options import (
+    alias_options,
     app_option,
-    as_quart_option,
     debug_option,
     env_file_option,
     version_option,
@@ -24,10 +25,11 @@ from pottle.cli.routes import routes_command
 from pottle.cli.run import run_command
 from pottle.cli.serve import serve_command
 from pottle.cli.shell import shell_command
+from pottle.scaffold import edge
 from pottle.utils import is_async
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pottle.app import Pottle
 
@@ -59,7 +61,7 @@ class AppGroup(click.Group):
         super().add_command(cmd, name)
 
 
-_OPTIONS = (env_file_option, app_option, as_quart_option, debug_option)
+_OPTIONS = (env_file_option, app_option, *alias_options, debug_option)
 _COMMANDS = (run_command, serve_command, routes_command, shell_command, exec_command)
 
 
@@ -71,6 +73,8 @@ class PottleGroup(AppGroup):
 
     #: Where packages offer commands.
     entry_point_groups = ("pottle.commands",)
+    #: Where they offer those for Flask, which also work here; loading one imports Flask.
+    flask_entry_point_groups = ("flask.commands",)
 
     def __init__(
         self,
@@ -113,7 +117,13 @@ class PottleGroup(AppGroup):
             ) from error
         # Loading the application may have turned the alias on, and with it more packages.
         of_app: click.Group = app.cli
-        return self._own_command(ctx, cmd_name) or of_app.get_command(ctx, cmd_name)
+        command = self._own_command(ctx, cmd_name) or of_app.get_command(ctx, cmd_name)
+        if command is None:
+            self._load_groups(self.flask_entry_point_groups)
+            command = super().get_command(ctx, cmd_name)
+        if command is not None and "flask" in sys.modules:
+            edge("pottle.compat.flask.commands:adapt")(ctx.ensure_object(ScriptInfo))
+        return command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands; if the application cannot be loaded, that is said."""
@@ -123,6 +133,7 @@ class PottleGroup(AppGroup):
         except NoAppException as error:
             error.show()
         self._load_plugins()
+        self._load_groups(self.flask_entry_point_groups)
         return sorted(names.union(super().list_commands(ctx)))
 
     def make_context(
@@ -143,7 +154,7 @@ class PottleGroup(AppGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and self.no_args_is_help:
             # Help is shown before any option is handled, but lists the application's commands.
-            for option in (env_file_option, app_option, as_quart_option):
+            for option in (env_file_option, app_option, *alias_options):
                 option.handle_parse_result(ctx, {}, [])
         return super().parse_args(ctx, args)
 
@@ -152,7 +163,10 @@ class PottleGroup(AppGroup):
         return super().get_command(ctx, name)
 
     def _load_plugins(self) -> None:
-        groups = {*self.entry_point_groups, *alias.entry_point_groups()} - self._plugins_loaded
+        self._load_groups({*self.entry_point_groups, *alias.entry_point_groups()})
+
+    def _load_groups(self, names: Iterable[str]) -> None:
+        groups = set(names) - self._plugins_loaded
         self._plugins_loaded |= groups
         for group in sorted(groups):
             for point in entry_points(group=group):

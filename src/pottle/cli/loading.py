@@ -129,8 +129,8 @@ def find_best_app(module: ModuleType) -> Pottle:
         if inspect.isfunction(factory):
             return _call_factory(module, name, factory, (), {})
     for name, value in vars(module).items():
-        if alias.is_real_quart(value):
-            raise _application_of_quart(f"{module.__name__}:{name}")
+        if alias.is_real_quart(value) or alias.is_real_flask(value):
+            raise _application_of_another(value, f"{module.__name__}:{name}")
     raise NoAppException(
         f"Found no Pottle application and no factory in module {module.__name__!r}."
         f" Name one: --app {module.__name__}:NAME."
@@ -203,15 +203,16 @@ def _call_factory(
 def _checked(value: Any, where: str) -> Pottle:
     if isinstance(value, Pottle):
         return value
-    if alias.is_real_quart(value):
-        raise _application_of_quart(where)
+    if alias.is_real_quart(value) or alias.is_real_flask(value):
+        raise _application_of_another(value, where)
     raise NoAppException(f"{where} is no Pottle application but {_a(type(value).__name__)}.")
 
 
-def _application_of_quart(where: str) -> NoAppException:
+def _application_of_another(value: object, where: str) -> NoAppException:
+    name = "Quart" if alias.is_real_quart(value) else "Flask"
     return NoAppException(
-        f"{where} is an application of Quart, which is installed here. Use the option --as-quart to"
-        " run it on Pottle."
+        f"{where} is an application of {name}, which is installed here. Use the option"
+        f" --as-{name.lower()} to run it on Pottle."
     )
 
 

@@ -57,6 +57,11 @@ def _ask_for_quart(ctx: click.Context, param: click.Parameter, value: bool) -> b
     return value
 
 
+def _ask_for_flask(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        alias.ask_for_flask()
+
+
 def _read_env_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     _read_files(ctx, param, value)
     if alias.asked_for():
@@ -110,6 +115,17 @@ as_quart_option = click.Option(
     expose_value=False,
     callback=_ask_for_quart,
 )
+
+as_flask_option = click.Option(
+    ["--as-flask"],
+    is_flag=True,
+    help="Run a program made for Flask: 'flask.Flask' is an application that Pottle runs.",
+    is_eager=True,
+    expose_value=False,
+    callback=_ask_for_flask,
+)
+
+alias_options = (as_quart_option, as_flask_option)
 
 debug_option = click.Option(
     ["--debug/--no-debug"],

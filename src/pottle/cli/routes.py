@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pottle.cli.info import ScriptInfo, pass_script_info
-from pottle.cli.options import app_option, as_quart_option
+from pottle.cli.options import alias_options, app_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,4 +70,4 @@ def _print_table(titles: list[str], rows: list[list[str]]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-routes_command.params[:0] = [app_option, as_quart_option]
+routes_command.params[:0] = [app_option, *alias_options]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pottle.cli.info import ScriptInfo, pass_script_info
-from pottle.cli.options import app_option, as_quart_option, debug_option
+from pottle.cli.options import alias_options, app_option, debug_option
 from pottle.helpers import get_debug_flag
 from pottle.servers import ServerError, Settings, reloader, runner
 
@@ -92,4 +92,4 @@ def _folders(info: ScriptInfo) -> list[Path]:
     return [Path(path).resolve().parent] if path.endswith(".py") else []
 
 
-run_command.params[:0] = [app_option, debug_option, as_quart_option]
+run_command.params[:0] = [app_option, debug_option, *alias_options]

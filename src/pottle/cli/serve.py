@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pottle.cli.info import ScriptInfo, pass_script_info
-from pottle.cli.options import app_option, as_quart_option
+from pottle.cli.options import alias_options, app_option
 from pottle.cli.run import server_errors, tls_options
 from pottle.helpers import get_debug_flag
 from pottle.servers import SERVERS, Settings, serve
@@ -103,4 +103,4 @@ def load_in_worker(app_import_path: str | None) -> Pottle:
         sys.exit(error.exit_code)
 
 
-serve_command.params[:0] = [app_option, as_quart_option]
+serve_command.params[:0] = [app_option, *alias_options]

@@ -17,7 +17,7 @@ import click
 
 from pottle.cli.context import AppRunner
 from pottle.cli.info import ScriptInfo, pass_script_info
-from pottle.cli.options import app_option, as_quart_option
+from pottle.cli.options import alias_options, app_option
 
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
@@ -107,4 +107,4 @@ def _set_up_readline(names: dict[str, Any]) -> None:
     hook()
 
 
-shell_command.params[:0] = [app_option, as_quart_option]
+shell_command.params[:0] = [app_option, *alias_options]

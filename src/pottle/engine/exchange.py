@@ -20,6 +20,8 @@ class Exchange(AppContext):
     made_inbox: Inbox | None = None
     #: Whether the head of the answer went out, after which no other answer is possible.
     answered = False
+    #: Whether the teardown functions ran already, beside the view.
+    torn_down = False
     #: Whether the server's shutdown ended this exchange, and not its client.
     shut_down = False
 

@@ -43,7 +43,7 @@ async def full_dispatch(context: AppContext) -> Response | None:
         if result is None:
             result = await steps.dispatch(context)
     except Exception as error:
-        result = await context.app.handle_user_exception(context, error)
+        result = await steps.handle_user_exception(context, error)
     except ClientDisconnected:
         if route.kind is not HTTP:
             # A connection that was accepted has ended, which is what its after hooks are for.
@@ -60,7 +60,7 @@ async def conclude(context: AppContext, result: Any, error: BaseException | None
             try:
                 raise error
             except Exception:  # handlers see it in sys.exc_info()
-                result = await context.app.handle_user_exception(context, error)
+                result = await steps.handle_user_exception(context, error)
         return await steps.finalize(context, result)
     except Exception as failure:
         context.error = failure
@@ -113,7 +113,9 @@ async def finalize(context: AppContext, result: Any, from_error_handler: bool = 
     kind = context.route.kind
     response = None
     if result is not None or kind is HTTP:
-        response = await app.make_response(result)
+        response = app.make_response(result)
+        if hasattr(response, "__await__"):
+            response = await response
     try:
         response = await context.route.steps.process(context, response)
         if kind.finished.receivers:
@@ -130,7 +132,7 @@ async def finalize(context: AppContext, result: Any, from_error_handler: bool = 
 async def process(context: AppContext, response: Response | None) -> Response | None:
     """After hooks, innermost first, and the saving of the session if it was opened."""
     for function in context.after_functions or ():
-        asynchronous = context.app.ensure_async(function)
+        asynchronous = context.route.steps.asynchronous(function)
         response = _checked(await asynchronous(response), response, function)
     for hook in context.route.after:
         response = _checked(await hook(response), response, hook)
@@ -139,7 +141,8 @@ async def process(context: AppContext, response: Response | None) -> Response | 
         app = context.app
         interface = app.session_interface
         if not interface.is_null_session(session):
-            await app.ensure_async(interface.save_session)(app, session, response)
+            save = context.route.steps.asynchronous(interface.save_session)
+            await save(app, session, response)
     return response
 
 
@@ -157,31 +160,33 @@ def _checked(result: Any, before: Response | None, hook: Any) -> Any:
 # Errors.
 
 
-async def handle_user_exception(app: Any, context: AppContext, error: Exception) -> Any:
+async def handle_user_exception(context: AppContext, error: Exception) -> Any:
     """What the handler for *error* gives; raises *error* if there is none."""
+    app = context.app
+    steps = _steps(context)
     if isinstance(error, BadRequestKeyError) and (
         app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]
     ):
         error.show_exception = True
     if isinstance(error, HTTPException) and not app.trap_http_exception(error):
-        return await app.handle_http_exception(context, error)
+        return await steps.handle_http_exception(context, error)
     handler = find_error_handler(app, error, context)
     if handler is None:
         raise error
-    return await app.ensure_async(handler)(error)
+    return await steps.asynchronous(handler)(error)
 
 
-async def handle_http_exception(app: Any, context: AppContext, error: HTTPException) -> Any:
+async def handle_http_exception(context: AppContext, error: HTTPException) -> Any:
     """What the handler for *error* gives, or the error itself, which is an answer too."""
     if error.code is None or isinstance(error, RoutingException):
         return error
-    handler = find_error_handler(app, error, context)
+    handler = find_error_handler(context.app, error, context)
     if handler is None:
         # It is an answer now. The frames in its traceback hold it, so that with the traceback it
         # and the whole request would be left to the garbage collector.
         error.__traceback__ = None
         return error
-    return await app.ensure_async(handler)(error)
+    return await _steps(context).asynchronous(handler)(error)
 
 
 async def handle_exception(context: AppContext, error: Exception) -> Any:
@@ -199,8 +204,13 @@ async def handle_exception(context: AppContext, error: Exception) -> Any:
     result: Any = InternalServerError(original_exception=error)
     handler = find_error_handler(app, result, context)
     if handler is not None:
-        result = await app.ensure_async(handler)(result)
+        result = await route.steps.asynchronous(handler)(result)
     return await route.steps.finalize(context, result, from_error_handler=True)
+
+
+def _steps(context: AppContext) -> Any:
+    """The steps of *context*, which need not be that of a request where a user calls one of them."""
+    return context.app.plan.steps["request"] if context.route is None else context.route.steps
 
 
 def find_error_handler(app: Any, error: Exception, context: AppContext) -> Any:

@@ -17,6 +17,7 @@ from werkzeug.sansio.utils import get_host
 from ..json.provider import JSONProvider
 from ..routing import Missing, Problem, Tree
 from ..sessions import SecureCookieSessionInterface
+from ..sync import in_world, waiting
 from ..typing import Scope
 from ..utils import encode_headers, find_header, is_async, may_suspend
 from ..wrappers import Request, Response, Websocket
@@ -61,6 +62,7 @@ class Endpoint:
         "teardown",
         "tears_down",
         "view",
+        "world",
     )
 
     def __init__(self, kind: Kind, rule: Rule | None, blueprints: list[str]) -> None:
@@ -85,6 +87,8 @@ class Endpoint:
         self.interrupt = True
         #: This is the automatic answer to OPTIONS.
         self.options = False
+        #: Runs a whole exchange where its synchronous code runs; None where each hook goes there.
+        self.world: AsyncFunc | None = None
 
 
 class Plan:
@@ -110,7 +114,11 @@ class Plan:
             getattr(app.session_interface.open_session, "__func__", None)
             is SecureCookieSessionInterface.open_session
         )
-        self.request_is_ours = app.request_class.__init__ is Request.__init__
+        #: A request class of Flask's is for its own face of the request.
+        self.request_class: Any = (
+            app.request_class if issubclass(app.request_class, Request) else Request
+        )
+        self.request_is_ours = self.request_class.__init__ is Request.__init__
         self.websocket_is_ours = app.websocket_class.__init__ is Websocket.__init__
         #: The application makes contexts of its own, which the engine's must leave the work to.
         self.foreign_context = _overridden(app, ("request_context", "websocket_context"))
@@ -125,27 +133,44 @@ class Plan:
         #: By method and path, the compiled endpoints of rules without variables.
         self.static: dict[tuple[str, str], Endpoint] = {}
         self.encoders = _encoders(app)
+        #: What shows contexts to Flask, and runs code that was written for it; None without Flask.
+        self.bridge = app.make_bridge()
         #: By the name of the kind: what an exchange calls, and whether any has a tail end.
-        self.steps = {kind.name: Steps(app, kind, self._is_overridden) for kind in KINDS}
+        self.has_plain_steps = self._find_plain_steps()
+        self._asynchronous: Callable[..., AsyncFunc] = app.ensure_async
+        if self.bridge is not None or self.has_plain_steps:
+            self._asynchronous = waiting(app.ensure_async)
+        self.steps = {
+            kind.name: Steps(app, kind, self._is_overridden, self._asynchronous) for kind in KINDS
+        }
         self.tears_down = bool(
             app.teardown_appcontext_funcs
             or _overridden(app, _TEARDOWN_POINTS)
             or any(signal.receivers for signal in CONTEXT_SIGNALS)
         )
-        self.teardown_appcontext = self.asynchronous(reversed(app.teardown_appcontext_funcs))
+        self.teardown_appcontext = tuple(
+            map(self._asynchronous, reversed(app.teardown_appcontext_funcs))
+        )
         #: The compiled endpoints by the identity of their rules; the answers to OPTIONS apart.
         self._endpoints: dict[int, Endpoint] = {}
         self._options: dict[int, Endpoint] = {}
         self._unmatched: dict[str, Endpoint] = {}
+        if app.mounts is not None:
+            # Other applications are asked for before the routes, and behind them.
+            self.find = app.mounts.around(self)  # type: ignore[method-assign]
 
     # Compiling.
 
     def _is_overridden(self, name: str) -> bool:
         return _overridden(self.app, (name,))
 
-    def asynchronous(self, functions: Iterable[Callable[..., Any]]) -> tuple[AsyncFunc, ...]:
-        """*functions* as coroutine functions, the way the application wants them."""
-        return tuple([self.app.ensure_async(function) for function in functions])
+    def _find_plain_steps(self) -> bool:
+        """Whether a plain function takes the place of a step; what is around it may run in a thread."""
+        methods = [getattr(kind, name, name) for kind in KINDS for name in Steps.names]
+        return any(
+            self._is_overridden(method) and not is_async(getattr(self.app, method))
+            for method in methods
+        )
 
     def endpoint(self, rule: Rule, kind: Kind, method: str) -> Endpoint:
         """The compiled endpoint of *rule*; the automatic OPTIONS answer is one of its own."""
@@ -170,21 +195,24 @@ class Plan:
         app = self.app
         endpoint = Endpoint(kind, rule, [] if rule is None else blueprint_names(rule.endpoint))
         endpoint.steps = self.steps[kind.name]
+        view = None if rule is None else app.view_functions.get(rule.endpoint)
+        if self.bridge is not None and kind is HTTP:
+            endpoint.world = self.bridge.world(view)
+        hooks = self._hooks
         inner_first = [*endpoint.blueprints, None]
         outer_first = inner_first[::-1]
-        endpoint.preprocessors = self._hooks(app.url_value_preprocessors, outer_first)
-        endpoint.before = self._hooks(getattr(app, kind.before_funcs), outer_first)
-        endpoint.after = self._hooks(getattr(app, kind.after_funcs), inner_first, backwards=True)
-        endpoint.teardown = self._hooks(
-            getattr(app, kind.teardown_funcs), inner_first, backwards=True
-        )
+        endpoint.preprocessors = hooks(app.url_value_preprocessors, outer_first)
+        endpoint.before = hooks(getattr(app, kind.before_funcs), outer_first)
+        endpoint.after = hooks(getattr(app, kind.after_funcs), inner_first, backwards=True)
+        endpoint.teardown = hooks(getattr(app, kind.teardown_funcs), inner_first, backwards=True)
         endpoint.tears_down = not self.foreign_context and bool(
             self.tears_down or endpoint.teardown or kind.tearing_down.receivers
         )
-        if rule is not None:
-            self._compile_view(endpoint, rule)
+        if rule is not None and view is not None:
+            self._compile_view(endpoint, rule, view)
         endpoint.bare = (
             endpoint.view is not None
+            and endpoint.world is None
             and self.bare_possible
             and not (endpoint.preprocessors or endpoint.before)
             and not (endpoint.after or endpoint.teardown)
@@ -193,18 +221,21 @@ class Plan:
         )
         return endpoint
 
-    def _compile_view(self, endpoint: Endpoint, rule: Rule) -> None:
-        view = self.app.view_functions.get(rule.endpoint)
-        if view is None:
-            return
+    def _compile_view(self, endpoint: Endpoint, rule: Rule, view: Callable[..., Any]) -> None:
         asynchronous: AsyncFunc = self.app.ensure_async(view)
+        can_be_cancelled = is_async(view)
+        if self.bridge is not None and endpoint.kind is HTTP:
+            asynchronous = self.bridge.view(view, asynchronous)
+            can_be_cancelled = can_be_cancelled or self.bridge.cancels(view)
+        if self.has_plain_steps and is_async(view):
+            asynchronous = in_world(asynchronous)
         endpoint.view = asynchronous
         endpoint.suspends = may_suspend(asynchronous)
         interrupt = getattr(rule, "cancel_on_disconnect", None)
         if interrupt is None:
             interrupt = self.interrupt
         # A thread cannot be cancelled, and must not lose its context while it runs.
-        endpoint.interrupt = interrupt and is_async(view)
+        endpoint.interrupt = interrupt and can_be_cancelled
 
     def _hooks(
         self,
@@ -217,7 +248,7 @@ class Plan:
         for name in names:
             hooks = table.get(name) or ()
             functions.extend(reversed(hooks) if backwards else hooks)
-        return self.asynchronous(functions)
+        return tuple(map(self._asynchronous, functions))
 
     # Following.
 
@@ -312,7 +343,10 @@ class Plan:
             return
         app = self.app
         interface = app.session_interface
-        session = await app.ensure_async(interface.open_session)(app, context.connection)
+        connection = context.connection
+        if self.bridge is not None:
+            connection = self.bridge.connection(interface, context)
+        session = await self._asynchronous(interface.open_session)(app, connection)
         if session is None:
             session = interface.make_null_session(app)
             if hasattr(session, "__await__"):  # spelled as a coroutine function, as in Quart
@@ -321,7 +355,7 @@ class Plan:
 
     def make_request(self, exchange: Any) -> Request:
         """The request object of *exchange*, of the application's class."""
-        cls = self.app.request_class
+        cls = self.request_class
         if self.request_is_ours:
             # PERF: facts are read from the scope when asked for; nothing to initialise.
             request = cls.__new__(cls)

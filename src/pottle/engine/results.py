@@ -17,8 +17,10 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.response import Response as SansIOResponse
 
+from ..awaitables import returned_without_await
 from ..ctx import AppContext
 from ..errors import ResultError
+from ..sync import find_world
 from ..wrappers import Response
 
 _TEXT = (str, bytes, bytearray)
@@ -65,7 +67,8 @@ def _set_headers(response: Response, headers: Any, context: AppContext | None) -
 
 
 def _from_value(app: Any, value: Any, context: AppContext | None) -> Response:
-    cls: type[Response] = app.response_class
+    # A class of Flask's has no bodies that are awaited.
+    cls = app.response_class if issubclass(app.response_class, Response) else Response
     if isinstance(value, HTTPException):
         if value.response is None and type(value).get_response is HTTPException.get_response:
             # PERF: what that would do, without a response of werkzeug's in between (bench: error).
@@ -81,6 +84,10 @@ def _from_value(app: Any, value: Any, context: AppContext | None) -> Response:
     # A set or a model can be iterated as well, but is returned by mistake.
     if isinstance(value, (AsyncIterable, Iterator)):
         return cls(cast("Iterator[Any]", value))
+    world = find_world()
+    if isinstance(value, Coroutine) and world is not None and world.plain:
+        # A decorator that knows nothing of coroutines wraps a view that is one.
+        return make_response(app, world.wait(cast(Any, value)), context)
     raise ResultError(_explain(value, context))
 
 
@@ -125,11 +132,8 @@ def _explain(value: Any, context: AppContext | None) -> str:
             f"('', {value:d}){raising}."
         )
     if isinstance(value, Coroutine):
-        value.close()
-        return (
-            f"{who} returned a coroutine that was not awaited. Write `return await ...` where it "
-            "is made."
-        )
+        view = None if context is None or context.route is None else context.route.view
+        return f"{who} {returned_without_await(value, view)}"
     return (
         f"{who} returned an object of type {type(value).__name__}, which is no answer. Return str, "
         "bytes, dict, list, a Response, a generator, an iterator or an async iterable of text or "

@@ -19,6 +19,7 @@ from ..engine.inbox import drive, drive_on
 from ..engine.kinds import HTTP, WEBSOCKET
 from ..engine.plan import Plan
 from ..errors import ClientDisconnected, disconnect_in
+from ..mounting import Elsewhere
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
 from ..wrappers import Response
@@ -33,12 +34,19 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
     problem = None
     if route is None or scope.get("root_path"):
         route, values, problem = plan.find(scope, HTTP, method)
+        if isinstance(problem, Elsewhere):
+            await problem.serve(receive, send)
+            return
     exchange = Exchange(plan, scope, receive, send, route, values)
     exchange.token = token = current.set(exchange)
+    bridge = plan.bridge
+    shown = None if bridge is None else bridge.show(exchange)
     try:
         if problem is not None or not route.bare:
             exchange.problem = problem
-            await _answer(exchange, _dispatch(exchange))
+            world = route.world
+            work = _dispatch(exchange) if world is None else world(_in_world(exchange))
+            await _answer(exchange, work)
             return
         # PERF: the first step of the view is taken right here. Most views return from it, and need
         # no driver, no inbox and no watch (bench: text).
@@ -91,6 +99,8 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         if inbox is not None:
             inbox.stop()
         current.reset(token)
+        if shown is not None:
+            shown.end()
         request = exchange.made_request
         if request is not None and request.opened_files:
             await request.close()
@@ -99,8 +109,12 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
 async def websocket(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
     """One websocket, from the handshake to the close frame."""
     route, values, problem = plan.find(scope, WEBSOCKET, "GET")
+    if isinstance(problem, Elsewhere):
+        await problem.serve(receive, send)
+        return
     exchange = Exchange(plan, scope, receive, send, route, values)
     exchange.token = token = current.set(exchange)
+    shown = None if plan.bridge is None else plan.bridge.show(exchange)
     live = plan.app.live_exchanges
     live.add(exchange)
     try:
@@ -116,6 +130,8 @@ async def websocket(plan: Plan, scope: Scope, receive: Receive, send: Send) -> N
         live.discard(exchange)
         exchange.inbox.stop()
         current.reset(token)
+        if shown is not None:
+            shown.end()
 
 
 async def _bare_websocket(exchange: Exchange) -> Response | None:
@@ -133,6 +149,23 @@ async def _bare_websocket(exchange: Exchange) -> Response | None:
     if result is None and not exchange.touched:
         return None
     return await lifecycle.conclude(exchange, result, None)  # type: ignore[no-any-return]  # an override point
+
+
+async def _in_world(exchange: Exchange) -> Response | None:
+    """The full lane in one place, clean-up and all: what a thread has taken it also gives back."""
+    response = None
+    try:
+        response = await _dispatch(exchange)
+        if response is not None:
+            response = Response.force_type(response)
+    except BaseException as error:
+        exchange.error = exchange.error or error
+        raise
+    finally:
+        if exchange.route.tears_down and not (response is not None and is_streamed(response)):
+            exchange.torn_down = True
+            await exchange.teardown(exchange.error)
+    return response
 
 
 async def _dispatch(exchange: Exchange) -> Response | None:
@@ -165,6 +198,8 @@ async def _live(
             response = done.value
         else:
             response = await drive_on(work, waiting, exchange.inbox)
+        if response is not None and not isinstance(response, Response):
+            response = Response.force_type(response)
         if response is not None and exchange.route.kind is HTTP and is_streamed(response):
             # Whatever holds for the view: nobody wants what is made for a client that is gone.
             exchange.inbox.interrupt = True
@@ -176,7 +211,7 @@ async def _live(
         if exchange.answered and isinstance(error, Exception):
             await _report(exchange, error)
     try:
-        if exchange.route.tears_down:
+        if exchange.route.tears_down and not exchange.torn_down:
             await exchange.teardown(exchange.error)
     except Exception as error:
         if failure is not None or exchange.answered:

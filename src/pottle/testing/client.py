@@ -18,6 +18,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.http import dump_cookie
 
 from ..active import current
+from ..awaitables import must_await
 from ..signals import appcontext_tearing_down
 from ..typing import Headerish, Scope
 from .connections import TestConnection, TestHTTPConnection, TestWebsocketConnection
@@ -80,6 +81,7 @@ class PottleClient:
         self._kept: Any = None
         self._token: Token[Any] | None = None
 
+    @must_await("client.open(...)", "response")
     async def open(
         self,
         path: str,
@@ -140,34 +142,42 @@ class PottleClient:
             if self.preserve_context and self._kept is not None:
                 self._token = current.set(self._kept)
 
+    @must_await("client.get(...)", "response")
     async def get(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a GET request: see `open`."""
         return await self.open(*args, method="GET", **kwargs)
 
+    @must_await("client.post(...)", "response")
     async def post(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a POST request: see `open`."""
         return await self.open(*args, method="POST", **kwargs)
 
+    @must_await("client.put(...)", "response")
     async def put(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a PUT request: see `open`."""
         return await self.open(*args, method="PUT", **kwargs)
 
+    @must_await("client.patch(...)", "response")
     async def patch(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a PATCH request: see `open`."""
         return await self.open(*args, method="PATCH", **kwargs)
 
+    @must_await("client.delete(...)", "response")
     async def delete(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a DELETE request: see `open`."""
         return await self.open(*args, method="DELETE", **kwargs)
 
+    @must_await("client.head(...)", "response")
     async def head(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a HEAD request: see `open`."""
         return await self.open(*args, method="HEAD", **kwargs)
 
+    @must_await("client.options(...)", "response")
     async def options(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make an OPTIONS request: see `open`."""
         return await self.open(*args, method="OPTIONS", **kwargs)
 
+    @must_await("client.trace(...)", "response")
     async def trace(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a TRACE request: see `open`."""
         return await self.open(*args, method="TRACE", **kwargs)

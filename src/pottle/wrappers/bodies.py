@@ -29,8 +29,9 @@ from typing import IO, Any, cast
 
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
+from ..sync import call_in_thread, run_sync_iterable
 from ..typing import FilePath
-from ..utils import call_in_thread, file_path_to_path, run_sync_iterable
+from ..utils import file_path_to_path
 
 #: Bytes that a file is read by: a hop into a thread costs as much as reading this from the cache.
 BUFFER_SIZE = 256 * 1024

@@ -7,7 +7,7 @@ The body is read once, in one way: whole (`get_data`, `get_json`, `form`, `files
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict, iter_multi_items
@@ -16,11 +16,12 @@ from werkzeug.http import parse_options_header
 
 from .. import json
 from ..active import current
+from ..awaitables import AWAIT, get_frame, must_await, watch
 from ..datastructures import FileStorage
 from ..errors import ContextError
 from ..formparser import FormDataParser, Part, iter_parts, parse_pairs
 from ..typing import Scope, Send
-from ..utils import encode_headers
+from ..utils import encode_headers, mark_coroutine_function
 from .base import BaseRequestWebsocket, fact
 from .body import Body, Fed, Source
 
@@ -161,6 +162,7 @@ class Request(BaseRequestWebsocket):
         return self.body
 
     @property
+    @must_await("request.data", "data")
     async def data(self) -> bytes:
         """The whole body as bytes, after a form in it was parsed; see `get_data`."""
         return await self.get_data(as_text=False, parse_form_data=True)
@@ -177,6 +179,7 @@ class Request(BaseRequestWebsocket):
     async def get_data(
         self, cache: bool = ..., as_text: bool = ..., parse_form_data: bool = ...
     ) -> str | bytes: ...
+    @must_await("request.get_data()", "data")
     async def get_data(
         self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
     ) -> str | bytes:
@@ -198,11 +201,15 @@ class Request(BaseRequestWebsocket):
         return data.decode("utf-8", "replace") if as_text else data
 
     @property
+    @must_await("request.json", "data")
     async def json(self) -> Any:
         """The body as JSON; see `get_json`."""
         return await self.get_json()
 
-    async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+    @mark_coroutine_function
+    def get_json(
+        self, force: bool = False, silent: bool = False, cache: bool = True
+    ) -> Coroutine[Any, Any, Any]:
         """The body parsed as JSON.
 
         `force` ignores the content type; `silent` gives None instead of an error; `cache` keeps
@@ -210,11 +217,25 @@ class Request(BaseRequestWebsocket):
         not JSON and `BadRequest` (400) where the body is not, both through
         `on_json_loading_failed`.
         """
+        coroutine = self._get_json(force, silent, cache)
+        # PERF: `must_await`, written out; it would collect and spread the arguments (bench: echo).
+        frame = get_frame(1)
+        if frame.f_code.co_code.startswith(AWAIT, frame.f_lasti + 2):
+            return coroutine
+        return watch(coroutine, frame, "request.get_json()", "data")
+
+    async def _get_json(self, force: bool, silent: bool, cache: bool) -> Any:
         if cache and self._cached_json[silent] is not _UNSET:
             return self._cached_json[silent]
         if not (force or self.is_json):
             return None if silent else self.on_json_loading_failed(None)
-        data = await self.get_data(cache=cache)
+        if self._form is None and type(self).get_data is _GET_DATA:
+            # PERF: what that would do, without its call (bench: echo).
+            data: bytes = await self.body.read()
+            if not cache:
+                self.body.clear()
+        else:
+            data = await self.get_data(cache=cache)
         module = self.json_module
         if module is json and self._plan is not None:
             module = self._plan.app.json  # PERF: which is where it would come to (bench: echo)
@@ -250,6 +271,7 @@ class Request(BaseRequestWebsocket):
     # Forms.
 
     @property
+    @must_await("request.form", "form")
     async def form(self) -> MultiDict[str, str]:
         """The fields of the form that was sent; empty for other content types."""
         await self._load_form()
@@ -257,6 +279,7 @@ class Request(BaseRequestWebsocket):
         return self._form
 
     @property
+    @must_await("request.files", "files")
     async def files(self) -> MultiDict[str, FileStorage]:
         """The files of the multipart form that was sent."""
         await self._load_form()
@@ -264,6 +287,7 @@ class Request(BaseRequestWebsocket):
         return self.opened_files
 
     @property
+    @must_await("request.values", "values")
     async def values(self) -> CombinedMultiDict[str, str]:
         """Query arguments and, except for GET and HEAD, form fields as one mapping."""
         sources: list[MultiDict[str, str]] = [self.args]
@@ -349,6 +373,10 @@ class Request(BaseRequestWebsocket):
             await self._send_push_promise(path, headers)
         elif self._send is not None:
             await promise(self.scope, self._send, path, headers)
+
+
+#: To tell what a subclass or a patch has replaced.
+_GET_DATA = Request.get_data
 
 
 async def promise(scope: Scope, send: Send, path: str, headers: Headers) -> None:

@@ -18,14 +18,17 @@ from werkzeug.http import HTTP_STATUS_CODES, generate_etag, remove_entity_header
 from werkzeug.sansio.request import Request as SansIORequest
 from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.utils import get_content_type
+from werkzeug.wrappers import Request as WSGIRequest
 from werkzeug.wrappers import Response as WSGIResponse
 from werkzeug.wsgi import FileWrapper
 
 from .. import json
 from ..active import current
+from ..awaitables import must_await
 from ..errors import ErrorCollector
+from ..sync import call_in_thread, plain_in_world
 from ..typing import Headerish
-from ..utils import call_in_thread, checked_headers, is_async
+from ..utils import checked_headers, is_async
 from .bodies import (
     BUFFER_SIZE,
     DataBody,
@@ -75,6 +78,7 @@ class Response(SansIOResponse):
         headers: a mapping, pairs, or a `werkzeug.datastructures.Headers`, which is then used itself.
         mimetype: the media type; text types get ``charset=utf-8``.
         content_type: the whole ``Content-Type``, instead of *mimetype*.
+        direct_passthrough: taken for the sake of code written for Flask; bodies are passed on anyway.
 
     A response can be awaited and then gives itself, so that ``await make_response(x)`` and
     ``make_response(x)`` are the same.
@@ -101,6 +105,9 @@ class Response(SansIOResponse):
     #: Whether the response may go on for ever, and is ended when the server shuts down.
     long_lived: bool = False
 
+    #: Extensions for Flask ask for it before they touch a body.
+    direct_passthrough = False
+
     response: ResponseBody
     _on_close: list[Callable[[], Any]] | tuple[()] = ()
 
@@ -117,6 +124,7 @@ class Response(SansIOResponse):
         headers: Headerish | None = None,
         mimetype: str | None = None,
         content_type: str | None = None,
+        direct_passthrough: bool = False,
     ) -> None:
         # PERF: what the base class does, without its look-ups that end in a KeyError (bench: hooks).
         self.status = self.default_status if status is None else status
@@ -208,6 +216,8 @@ class Response(SansIOResponse):
         registered: Any = getattr(response, "_on_close", None)  # what call_on_close was given
         if registered or hasattr(source, "close"):
             result.call_on_close(response.close)
+        if result.status_code == 304:  # which werkzeug looks at when it sends
+            remove_entity_headers(result.headers)
         return result
 
     def _take_over(self, response: SansIOResponse) -> Self:
@@ -235,6 +245,8 @@ class Response(SansIOResponse):
     @overload
     async def get_data(self, as_text: bool) -> str | bytes: ...
 
+    @must_await("response.get_data()", "data")
+    @plain_in_world
     async def get_data(self, as_text: bool = False) -> str | bytes:
         """The whole body; as text, decoded from UTF-8, where *as_text* is true.
 
@@ -262,6 +274,7 @@ class Response(SansIOResponse):
             self.headers.add("Content-Length", len(data))
 
     @property
+    @must_await("response.data", "data")
     async def data(self) -> bytes:
         """The whole body; reading is awaited, assigning is not."""
         return await self.get_data()
@@ -276,19 +289,24 @@ class Response(SansIOResponse):
             async for chunk in chunks:
                 yield encode_chunk(chunk)
 
+    @plain_in_world
     async def make_sequence(self) -> None:
         """Read the whole body and keep it."""
         self._keep(b"".join([chunk async for chunk in self.iter_encode()]))
 
+    @plain_in_world
     async def freeze(self) -> None:
         """Read the whole body, keep it, and set ``Content-Length`` to fit."""
         self.set_data(b"".join([chunk async for chunk in self.iter_encode()]))
 
     @property
+    @must_await("response.json", "data")
     async def json(self) -> Any:
         """The body as JSON, as `get_json` gives it."""
         return await self.get_json()
 
+    @must_await("response.get_json()", "data")
+    @plain_in_world
     async def get_json(self, force: bool = False, silent: bool = False) -> Any:
         """What the JSON of the body stands for.
 
@@ -304,6 +322,7 @@ class Response(SansIOResponse):
                 return None
             raise
 
+    @plain_in_world
     async def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:
         """Set ``ETag`` to a hash of the body, unless there is one and *overwrite* is false."""
         if overwrite or "ETag" not in self.headers:
@@ -311,9 +330,10 @@ class Response(SansIOResponse):
 
     # Conditional requests and ranges (RFC 9110 sections 13 and 14)
 
+    @plain_in_world
     async def make_conditional(
         self,
-        request: SansIORequest,
+        request: SansIORequest | dict[str, Any],
         accept_ranges: bool | str = False,
         complete_length: int | None = None,
     ) -> Self:
@@ -324,12 +344,15 @@ class Response(SansIOResponse):
         with 200.
 
         Arguments:
+            request: the request; or a WSGI environment, as Flask's functions give it.
             accept_ranges: whether ranges are served; sent as ``Accept-Ranges``, as ``bytes`` for
                 True.
             complete_length: the length of the body in bytes, without which no range is served.
 
         Raises `RequestedRangeNotSatisfiable` (416) if no range lies within the body.
         """
+        if isinstance(request, dict):
+            request = WSGIRequest(request)
         if request.method not in {"GET", "HEAD"} or not 200 <= self.status_code < 300:
             return self
         if accept_ranges:

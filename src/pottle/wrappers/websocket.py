@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
+from types import FrameType
 from typing import Any, Protocol, cast
 
 from werkzeug.datastructures import Headers
 
+from ..awaitables import AWAIT, get_frame, is_awaited, is_ours, must_await, watch
 from ..errors import WebsocketDisconnect, WebsocketStateError
 from ..signals import websocket_received, websocket_sent
 from ..typing import Event, Headerish, Receive, Scope, Send
@@ -57,6 +59,8 @@ class Websocket(BaseRequestWebsocket):
     _inbox: Inbox
     _send: Send
     _greeted: bool = False
+    #: Where in its code a handler was seen to await the message that it asks the proxy for.
+    _asked_at: int | None = None
     #: Held by whoever waits for the opening event.
     _greeting: asyncio.Lock | None = None
 
@@ -118,7 +122,27 @@ class Websocket(BaseRequestWebsocket):
         Accepts first if needed. Raises `WebsocketDisconnect` once the peer has closed and every
         message sent before that was received.
         """
-        return self._next_message(WebsocketDisconnect)
+        # PERF: a handler asks by the proxy, and mostly in one place, which is looked at once: saves
+        # half of a message's cost (bench: websockets).
+        asked_at = self._asked_at
+        if asked_at is not None:
+            handler = get_frame(2)
+            at = handler.f_lasti
+            if at == asked_at or handler.f_code.co_code.startswith(AWAIT, at + 2):
+                return self._next_message(WebsocketDisconnect)
+        return self._watched(self._next_message(WebsocketDisconnect), get_frame(1))
+
+    def _watched(
+        self, coroutine: Coroutine[Any, Any, str | bytes], frame: FrameType
+    ) -> Coroutine[Any, Any, str | bytes]:
+        """*coroutine*, or what stands for it if *frame* does not await it; see `awaitables`."""
+        if is_awaited(frame):
+            return coroutine
+        behind = frame.f_back
+        if is_ours(frame) and behind is not None and is_awaited(behind):  # by the proxy
+            self._asked_at = behind.f_lasti
+            return coroutine
+        return watch(coroutine, frame, "websocket.receive()", "message")
 
     async def _next_message(self, at_end: type[BaseException]) -> str | bytes:
         """The next message; once the peer has left, what is raised is *at_end*."""
@@ -171,6 +195,7 @@ class Websocket(BaseRequestWebsocket):
         if websocket_sent.receivers:
             await websocket_sent.send_async(data, _sync_wrapper=_as_async)
 
+    @must_await("websocket.receive_json()", "data")
     async def receive_json(self) -> Any:
         """The next message parsed as JSON. Raises `ValueError` where it is none."""
         return self.json_module.loads(await self.receive())

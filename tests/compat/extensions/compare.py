@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 from environments import CACHE, ROOT, Pair, interpreters, make_pair, pinned, source_of
+from reports import Outcome, read_report, run_pytest
 from suites import SUITES, Suite
 
 HERE = Path(__file__).parent
@@ -51,74 +50,33 @@ class Side:
         return f"{self.framework}-{self.version}"
 
 
-@dataclass
-class Outcome:
-    """The tests of one suite on one side: all of them, and those that passed."""
-
-    found: set[str] = field(default_factory=set)
-    passed: set[str] = field(default_factory=set)
-
-    def __str__(self) -> str:
-        if self.passed == self.found:
-            return str(len(self.passed))
-        return f"{len(self.passed)} of {len(self.found)}"
-
-
 Results = dict[tuple[str, str], Outcome]
 
 
 def run_suite(side: Side, suite: Suite) -> Outcome:
     """Run the tests of *suite* on *side*."""
-    folder = RESULTS / side.name
-    folder.mkdir(parents=True, exist_ok=True)
-    report = folder / f"{suite.name}.xml"
-    report.unlink(missing_ok=True)
     alias = ["-p", "pottle.compat.as_quart"] if side.framework == "pottle" else []
     options = [option.format(redis=side.redis) for option in suite.options]
     if suite.own:
         where, target = source_of(side.python, suite.distribution), ["tests"]
     else:
         where, target = HERE, ["-c", "scenarios/pytest.ini", f"scenarios/with_{suite.name}.py"]
-    command = [
-        *(str(side.python), "-m", "pytest", "-p", "no:cacheprovider", *alias, "-p", "framework"),
-        *(f"--timeout={TEST_LIMIT}", f"--junitxml={report}", *options, *target),
-    ]
-    environment = {
-        **os.environ,
-        "COMPAT_FRAMEWORK": side.framework,
-        "DATABASE_URL": side.postgres,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": str(HERE),
-        "REDIS_URL": f"redis://{side.redis}",
-    }
-    with (folder / f"{suite.name}.txt").open("w") as output:
-        try:
-            subprocess.run(
-                command,
-                cwd=where,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=SUITE_LIMIT,
-            )
-        except subprocess.TimeoutExpired:
-            output.write(f"\nStopped after {SUITE_LIMIT} s.\n")
+    plugins = ["-p", "no:cacheprovider", *alias, "-p", "framework"]
+    report = RESULTS / side.name / f"{suite.name}.xml"
+    run_pytest(
+        side.python,
+        [*plugins, f"--timeout={TEST_LIMIT}", *options, *target],
+        where=where,
+        environment={
+            "COMPAT_FRAMEWORK": side.framework,
+            "DATABASE_URL": side.postgres,
+            "PYTHONPATH": str(HERE),
+            "REDIS_URL": f"redis://{side.redis}",
+        },
+        report=report,
+        limit=SUITE_LIMIT,
+    )
     return read_report(report)
-
-
-def read_report(report: Path) -> Outcome:
-    """The outcome in a report in JUnit's format; nothing was found if there is no report."""
-    outcome, failed = Outcome(), set[str]()
-    if report.exists():
-        for case in ElementTree.parse(report).iter("testcase"):
-            test = f"{case.get('classname')}::{case.get('name')}"
-            outcome.found.add(test)
-            if case.find("failure") is not None or case.find("error") is not None:
-                failed.add(test)
-            elif case.find("skipped") is not None:
-                failed.add(test)
-    outcome.passed = outcome.found - failed
-    return outcome
 
 
 @contextmanager

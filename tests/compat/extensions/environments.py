@@ -6,13 +6,14 @@ Quart and one with Pottle. Only the standard library may be imported here.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import installing
+from installing import make_environment, unpacked_source
 
 ROOT = Path(__file__).parents[3]
 CACHE = ROOT / ".cache/compat"
@@ -36,9 +37,7 @@ class Pair:
 
 def pinned() -> dict[str, str]:
     """The versions in the list, by normalised name, for the requirements without a condition."""
-    lines = CONSTRAINTS.read_text().splitlines()
-    pairs = (line.split("==") for line in lines if "==" in line and ";" not in line)
-    return {name.lower().replace("_", "-"): version for name, version in pairs}
+    return installing.pinned(CONSTRAINTS)
 
 
 def make_pair(base: str) -> Pair:
@@ -53,46 +52,16 @@ def make_pair(base: str) -> Pair:
     without = () if newest else ("quart",)
     return Pair(
         "0.23.1" if newest else "0.21.0",
-        _make(base, CACHE / f"quart-{tag}", listed),
-        _make(base, CACHE / f"pottle-{tag}", own, listed, without=without),
+        make_environment(base, CACHE / f"quart-{tag}", listed, inputs=_INPUTS),
+        make_environment(
+            base, CACHE / f"pottle-{tag}", own, listed, inputs=_INPUTS, without=without
+        ),
     )
-
-
-def _make(base: str, folder: Path, *installs: Sequence[str], without: Sequence[str] = ()) -> Path:
-    python, stamp = folder / "bin/python", folder / ".installed"
-    wanted = "\n".join(path.read_text() for path in _INPUTS)
-    if not stamp.exists() or stamp.read_text() != wanted:
-        print(f"Installing into {folder.relative_to(ROOT)}", flush=True)
-        subprocess.run([base, "-m", "venv", "--clear", str(folder)], check=True)
-        for install in installs:
-            _pip(python, "install", "-qq", *install)
-        for name in without:
-            _pip(python, "uninstall", "-qq", "--yes", name)
-        stamp.write_text(wanted)
-    return python
-
-
-def _pip(python: Path, *arguments: str) -> None:
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run([*pip, *arguments], check=True)
 
 
 def source_of(python: Path, name: str) -> Path:
     """The folder with the unpacked source distribution of the pinned version of *name*."""
-    version = pinned()[name]
-    folder = CACHE / "sources" / f"{name}-{version}"
-    if not folder.exists():
-        parts = folder.with_suffix(".part")
-        shutil.rmtree(parts, ignore_errors=True)
-        arguments = ["--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(parts)]
-        _pip(python, "download", *arguments, f"{name}=={version}")
-        (archive,) = parts.glob("*.tar.gz")
-        with tarfile.open(archive) as unpacked:
-            unpacked.extractall(parts, filter="data")
-        (top,) = (path for path in parts.iterdir() if path.is_dir())
-        top.rename(folder)
-        shutil.rmtree(parts)
-    return folder
+    return unpacked_source(python, CACHE, name, pinned()[name])
 
 
 def interpreters(named: Sequence[str]) -> list[str]:

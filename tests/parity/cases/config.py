@@ -5,9 +5,11 @@ from __future__ import annotations
 from ..case import Case, Differs, case, code
 
 NEW_KEYS = Differs(
-    "`CANCEL_ON_DISCONNECT`, `SHUTDOWN_TIMEOUT` and `THREADS` are new",
+    "`CANCEL_ON_DISCONNECT`, `FLASK_BRIDGE`, `FLASK_SYNC_IN`, `SHUTDOWN_TIMEOUT` and `THREADS` are new",
     {
         "0.value.CANCEL_ON_DISCONNECT": "True",
+        "0.value.FLASK_BRIDGE": "None",
+        "0.value.FLASK_SYNC_IN": "None",
         "0.value.SHUTDOWN_TIMEOUT": "10",
         "0.value.THREADS": "None",
     },

@@ -42,7 +42,7 @@ _OTHERS: dict[str, str] = {
     "click.core": "ParameterSource",
     "click.testing": "CliRunner",
     "contextlib": "AbstractAsyncContextManager",
-    "contextvars": "ContextVar",
+    "contextvars": "ContextVar copy_context",
     "datetime": "UTC",
     "hashlib": "md5",
     "io": "BytesIO",
@@ -108,9 +108,8 @@ _OTHERS: dict[str, str] = {
         "T_before_websocket=F T_shell_context_processor=F T_teardown=F T_template_filter=F "
         "T_template_global=F T_template_test=F T_websocket=F T_while_serving=F"
     ),
-    "pottle.utils": (
-        "P cancel_tasks file_path_to_path raise_task_exceptions run_sync run_sync_iterable"
-    ),
+    "pottle.sync": "run_sync run_sync_iterable",
+    "pottle.utils": ("P cancel_tasks file_path_to_path raise_task_exceptions"),
     "pottle.wrappers": "BaseRequestWebsocket Request Response Websocket",
     "pottle.wrappers.bodies": "ResponseBody",
     "pottle.wrappers.request": "SERVER_PUSH_HEADERS_TO_COPY=PUSHED_HEADERS",
@@ -210,7 +209,10 @@ _LACKING: dict[str, str] = {
         "TestAppProtocol TestClientProtocol TestHTTPConnectionProtocol "
         "TestWebsocketConnectionProtocol TracebackType WebsocketScope WhileServingCallable"
     ),
-    "utils": "Event MustReloadError observe_changes restart run_reloader",
+    "utils": (
+        "Event MustReloadError copy_context observe_changes restart run_reloader run_sync "
+        "run_sync_iterable"
+    ),
     "views": "request",
     "wrappers": "ClientDisconnectedError",
     "wrappers.base": "ClientDisconnectedError",

@@ -1,0 +1,150 @@
+"""What the engine asks of the bridge: to show Flask a context, and where an endpoint's code runs.
+
+One `Bridge` belongs to one plan. Where Flask is not imported there is none, and nothing here is loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar, Token
+from typing import Any
+
+import flask.sessions
+
+from ...ctx import AppContext
+from ...errors import SetupError
+from ...sync import step_in_thread
+from ...utils import environment, is_async
+from .context import app_variable, face_of, request_variable, reset
+from .loops import is_private
+from .request import ENVIRON, request_face
+
+greenlets: Any
+try:
+    from . import greenlets
+except ImportError:  # greenlet is not installed: threads do what they can
+    greenlets = None
+
+#: The values of ``FLASK_SYNC_IN``.
+RUNNERS = ("auto", "thread", "greenlet")
+
+
+class Bridge:
+    """The bridge of *app*, by its configuration."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        runner = app.config["FLASK_SYNC_IN"] or environment("FLASK_SYNC_IN") or "auto"
+        if runner not in RUNNERS:
+            raise SetupError(
+                f"FLASK_SYNC_IN is {runner!r}. It says where synchronous code runs, and is one of"
+                f" {', '.join(map(repr, RUNNERS))}."
+            )
+        if runner == "greenlet" and greenlets is None:
+            raise SetupError(
+                "FLASK_SYNC_IN is 'greenlet', but greenlet is not installed. Install it with"
+                " `pip install pottle[flask]`."
+            )
+        self.runner = runner
+        #: Whether plain code on the event loop can wait.
+        self.has_greenlets = greenlets is not None and runner != "thread"
+
+    def show(self, context: AppContext) -> Shown:
+        """Make *context* the current one for Flask, until `Shown.end`."""
+        return Shown(context)
+
+    def world(self, view: Callable[..., Any] | None) -> Any:
+        """What runs the whole of an exchange whose view is *view* in one place; None: nothing does."""
+        if view is None or is_async(view) or self._around_async(view):
+            return None
+        if self.runner == "greenlet":
+            return greenlets.step_in_greenlet
+        return step_in_thread if self.runner == "thread" else step_beside_the_loop
+
+    def view(self, view: Callable[..., Any], asynchronous: Callable[..., Any]) -> Any:
+        """The coroutine function to call for *view*, which is *asynchronous* without the bridge."""
+        if self._around_async(view):
+            return greenlets.in_greenlet(view)
+        if is_async(view) and self.has_greenlets:
+            return greenlets.with_greenlet(asynchronous)
+        return asynchronous
+
+    def cancels(self, view: Callable[..., Any]) -> bool:
+        """Whether the plain *view* can be cancelled while it waits, as no thread can."""
+        return self.runner == "greenlet" or self._around_async(view)
+
+    def _around_async(self, view: Callable[..., Any]) -> bool:
+        """Whether *view* is to run in a greenlet for what is inside of it."""
+        return self.runner == "auto" and self.has_greenlets and wraps_async(view)
+
+    def connection(self, interface: Any, context: AppContext) -> Any:
+        """What a session interface is to read a cookie from: Flask's request, for one of Flask's."""
+        if isinstance(interface, flask.sessions.SessionInterface):
+            return request_face(context)
+        return context.connection
+
+
+async def step_beside_the_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run the step *coroutine* in a thread, unless the loop serves this one exchange alone.
+
+    That is so where the application is called by WSGI: the thread of the caller waits for the answer
+    and may as well work for it, as it would with Flask, whose code may count on that.
+    """
+    if greenlets is not None and is_private(asyncio.get_running_loop()):
+        return await greenlets.step_in_greenlet(coroutine)
+    return await step_in_thread(coroutine)
+
+
+def wraps_async(view: Callable[..., Any]) -> bool:
+    """Whether the plain function *view* stands around a coroutine function, as far as can be seen."""
+    if is_async(view):
+        return False
+    inner = inspect.unwrap(view)
+    if is_async(inner):
+        return True
+    view_class = getattr(inner, "view_class", None)
+    if view_class is None:
+        return False
+    return any(
+        is_async(getattr(view_class, name, _nothing))
+        for name in ("dispatch_request", *map(str.lower, view_class.methods or ()))
+    )
+
+
+def _nothing() -> None:
+    pass
+
+
+class Shown:
+    """Flask's variables, set to the face of *context* until `end`."""
+
+    __slots__ = ("_context", "_made", "_reset")
+
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
+        # Whoever makes the face takes it away again: the two hold each other.
+        self._made = "flask_face" not in context.__dict__
+        face = face_of(context)
+        self._reset: list[tuple[ContextVar[Any], Token[Any]]] = []
+        connected = context.has_request or context.has_websocket
+        outer = app_variable.get(None)
+        # A request within an application context of the same application takes that one over, up to
+        # Flask 3.1; from then on there is one variable for both.
+        taken_over = connected and outer is not None and outer.app is context.app
+        if not taken_over or request_variable is None:
+            self._reset.append((app_variable, app_variable.set(face)))
+        if connected and request_variable is not None:
+            self._reset.append((request_variable, request_variable.set(face)))
+
+    def end(self) -> None:
+        """Set the variables back."""
+        for variable, token in reversed(self._reset):
+            reset(variable, token)
+        if self._made:
+            face = self._context.__dict__.pop("flask_face")
+            environ = getattr(self._context, "scope", {}).get(ENVIRON, {})
+            preserve = environ.get("werkzeug.debug.preserve_context")
+            if preserve is not None:  # by Flask's test client, used in a `with` statement
+                preserve(face)
