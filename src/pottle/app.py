@@ -189,7 +189,11 @@ class Pottle(Dispatcher):
         wanted: Any = self.config["FLASK_BRIDGE"]
         if wanted is None:
             said = environment("FLASK_BRIDGE")
-            wanted = said.lower() not in {"0", "false", "no"} if said else "flask" in sys.modules
+            wanted = (
+                said.lower() not in {"0", "false", "no"}
+                if said
+                else sys.modules.get("flask") is not None
+            )
         return edge("pottle.compat.flask.bridge:Bridge")(self) if wanted else None
 
     @property

@@ -81,7 +81,7 @@ class Blueprint(Scaffold):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """A blueprint; where Flask is imported it also is one for code that asks by Flask's class."""
-        if "flask" in sys.modules:
+        if sys.modules.get("flask") is not None:
             cls = edge("pottle.compat.flask.blueprints:bridged")(cls)
         return object.__new__(cls)
 

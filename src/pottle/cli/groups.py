@@ -121,7 +121,7 @@ class PottleGroup(AppGroup):
         if command is None:
             self._load_groups(self.flask_entry_point_groups)
             command = super().get_command(ctx, cmd_name)
-        if command is not None and "flask" in sys.modules:
+        if command is not None and sys.modules.get("flask") is not None:
             edge("pottle.compat.flask.commands:adapt")(ctx.ensure_object(ScriptInfo))
         return command
 

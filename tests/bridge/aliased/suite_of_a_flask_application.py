@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
 
 import click
 import flask
@@ -118,6 +120,48 @@ def test_the_context_is_kept_in_a_with_statement(app):
     assert not flask.has_request_context()
     assert not flask.has_app_context()
     assert set(torn_down) == {None}
+
+
+@pytest.mark.parametrize("path", ["/aborted", "/nowhere", "/stream"])
+def test_the_context_is_kept_whatever_the_answer(app, path):
+    torn_down = []
+    app.teardown_request(torn_down.append)
+
+    @app.get("/aborted")
+    def aborted():
+        flask.abort(404)
+
+    @app.get("/stream")
+    def stream():
+        return (f"{n}" for n in range(10))
+
+    with app.test_client() as client:
+        response = client.get(path)
+        assert request.path == path
+    response.close()
+    assert torn_down
+    assert not flask.has_request_context()
+
+
+def test_plain_code_runs_in_the_thread_of_the_caller(app, client):
+    threads = set()
+
+    def note(*args):
+        threads.add(threading.get_ident())
+        return args[0] if args else None
+
+    app.before_request(note)
+    app.after_request(note)
+    app.teardown_appcontext(note)
+
+    @app.get("/")
+    async def view():
+        return "done"
+
+    client.get("/")
+    client.get("/none")
+    if os.environ.get("POTTLE_FLASK_SYNC_IN") != "thread":
+        assert threads == {threading.get_ident()}
 
 
 def test_an_application_context_within_a_client(app):

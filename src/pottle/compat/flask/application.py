@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import flask
 from flask.testing import EnvironBuilder
+from werkzeug.exceptions import HTTPException
 
 from ...app import Pottle
 from ...config import DEFAULT_CONFIG, Config
@@ -72,10 +73,13 @@ class Flask(_Flask, Pottle):  # type: ignore[misc]
         """As Flask's; and what only Pottle knows, such as an asynchronous stream, as Pottle's."""
         result: Any = rv
         value: Any = result[0] if isinstance(rv, tuple) and rv else result
+        if isinstance(result, HTTPException):
+            # Flask has it called by WSGI, and so a stream made of it.
+            result = value = result.get_response(flask.request.environ)
         ours: Any = (AsyncIterable, Coroutine, Response)
         if isinstance(value, ours):
             return Pottle.make_response(self, result)
-        return _Flask.make_response(self, rv)
+        return _Flask.make_response(self, result)
 
     def log_exception(self, *args: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # Flask's signature
         """Log the error *args* end with; the context may stand in front of it."""

@@ -19,7 +19,7 @@ from ...sync import step_in_thread
 from ...utils import environment, is_async
 from .context import app_variable, face_of, request_variable, reset
 from .loops import is_private
-from .request import ENVIRON, request_face
+from .request import ENVIRON, PRESERVE, request_face
 
 greenlets: Any
 try:
@@ -58,7 +58,10 @@ class Bridge:
     def world(self, view: Callable[..., Any] | None) -> Any:
         """What runs the whole of an exchange whose view is *view* in one place; None: nothing does."""
         if view is None or is_async(view) or self._around_async(view):
-            return None
+            # On the loop, with the hooks in threads; but where the application is one of Flask's, it may
+            # be called by WSGI.
+            by_wsgi = self.has_greenlets and self.app.plain_calls
+            return step_for_the_caller if by_wsgi else None
         if self.runner == "greenlet":
             return greenlets.step_in_greenlet
         return step_in_thread if self.runner == "thread" else step_beside_the_loop
@@ -95,6 +98,13 @@ async def step_beside_the_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
     if greenlets is not None and is_private(asyncio.get_running_loop()):
         return await greenlets.step_in_greenlet(coroutine)
     return await step_in_thread(coroutine)
+
+
+async def step_for_the_caller(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run the step *coroutine* in the thread of a caller by WSGI with all that is plain; else as it is."""
+    if is_private(asyncio.get_running_loop()):
+        return await greenlets.step_in_greenlet(coroutine)
+    return await coroutine
 
 
 def wraps_async(view: Callable[..., Any]) -> bool:
@@ -145,6 +155,6 @@ class Shown:
         if self._made:
             face = self._context.__dict__.pop("flask_face")
             environ = getattr(self._context, "scope", {}).get(ENVIRON, {})
-            preserve = environ.get("werkzeug.debug.preserve_context")
+            preserve = environ.get(PRESERVE)
             if preserve is not None:  # by Flask's test client, used in a `with` statement
                 preserve(face)

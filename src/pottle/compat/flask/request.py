@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 #: In a scope that was made of a WSGI environment: that environment.
 ENVIRON = "pottle.environ"
+#: In an environment that a test client makes: what is to be given the context, to keep it.
+PRESERVE = "werkzeug.debug.preserve_context"
 
 
 def request_face(context: AppContext) -> FlaskRequest:

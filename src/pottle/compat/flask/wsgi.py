@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -19,7 +20,7 @@ from ...sync import call_in_thread
 from ...typing import Event, Scope
 from ...wrappers import Request
 from .loops import Caller, find_caller
-from .request import ENVIRON
+from .request import ENVIRON, PRESERVE
 
 #: Most bytes of a body that are read at once.
 CHUNK = 64 * 1024
@@ -48,8 +49,11 @@ class WSGICall:
         self._work = asgi.http(app.plan, self._scope, self._receive, self._send)
         self._source = EnvironSource(environ)
         self._ended = False
+        # Flask's test client keeps the context in a `with` statement, and the exchange has to be at its
+        # end by then.
+        self._is_kept = PRESERVE in environ
         #: The pieces that wait to be taken: one, so that a stream is made no faster than it is read.
-        self._pieces: asyncio.Queue[bytes] = asyncio.Queue(1)
+        self._pieces: asyncio.Queue[bytes] = asyncio.Queue(0 if self._is_kept else 1)
         self._streams = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -81,6 +85,11 @@ class WSGICall:
         self._task.result()
         return b""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be done."""
+        return self._task is None or self._task.done()
+
     async def end(self) -> None:
         """Give the answer up, if it is not complete: for the application, the client has left."""
         assert self._task is not None
@@ -103,7 +112,7 @@ class WSGICall:
                 for name, value in event["headers"]
             ]
         elif event["type"] == "http.response.body":
-            if event.get("more_body"):
+            if event.get("more_body") and not self._is_kept:
                 self._streams.set()
             if event.get("body"):
                 await self._pieces.put(event["body"])
@@ -124,7 +133,12 @@ class Pieces(Iterator[bytes]):
 
     def close(self) -> None:
         """Called by the server at the end, and when the client leaves before."""
-        self._caller.wait(self._call.end())
+        if not self._call.is_over:
+            self._caller.wait(self._call.end())
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # of a test that has not looked at the whole of a stream
+            self.close()
 
 
 def _status_line(status: int) -> str:
