@@ -16,10 +16,10 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wsgi import get_input_stream
 
 from ...protocols import asgi
-from ...sync import call_in_thread
+from ...sync import call_in_thread, is_loop_running
 from ...typing import Event, Scope
 from ...wrappers import Request
-from .loops import Caller, find_caller
+from .loops import Caller, find_caller, is_private
 from .request import ENVIRON, PRESERVE
 
 #: Most bytes of a body that are read at once.
@@ -153,8 +153,11 @@ class EnvironSource:
         self._in_memory = isinstance(environ.get("wsgi.input"), BytesIO)
 
     async def receive(self, timeout: float | None = None) -> Event:
-        """The next piece of the body. (A file has no *timeout*.)"""
-        if self._in_memory:
+        """The next piece of the body. (A file has no *timeout*.)
+
+        Whoever has an event loop of his own has no others to wait for what a file may take.
+        """
+        if self._in_memory or not is_loop_running() or is_private(asyncio.get_running_loop()):
             body: bytes = self._stream.read(CHUNK)
         else:
             body = await call_in_thread(self._stream.read, CHUNK)
