@@ -19,6 +19,7 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response as WSGIResponse
 from werkzeug.wsgi import FileWrapper
 
+from pottle import Pottle
 from pottle.wrappers import Response
 from pottle.wrappers.bodies import (
     BUFFER_SIZE,
@@ -310,9 +311,29 @@ class TestForceType:
         assert type(response.response) is IterableBody
         async with response.response as chunks:
             assert await anext(aiter(chunks)) == b"a"
-        assert happened == ["generator"]
         await response.close()
         assert happened == ["generator", "function"]
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    async def test_the_source_of_a_wsgi_response_is_closed_once(self, method):
+        """As PEP 3333 says of iterables."""
+        app = Pottle(__name__)
+        closed = []
+
+        class Source:
+            def __iter__(self):
+                return iter((b"a", b"b"))
+
+            def close(self):
+                closed.append(self)
+
+        @app.get("/")
+        async def view():
+            return WSGIResponse(Source())
+
+        response = await app.test_client().open("/", method=method)
+        assert await response.get_data() == (b"ab" if method == "GET" else b"")
+        assert len(closed) == 1
 
     async def test_a_file_wrapper(self):
         file = io.BytesIO(b"x" * (BUFFER_SIZE + 1))

@@ -238,6 +238,9 @@ async def call_in_thread(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwa
 
 async def step_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run *coroutine*, a step of the engine, in the pool, as `call_in_thread` runs a function."""
+    world = find_world()
+    if world is not None and world.direct:
+        return await coroutine
     result: T = await _in_thread(lambda world: world.step(coroutine))
     return result
 

@@ -114,9 +114,10 @@ def _place_of(python: Path, suite: Suite, side: str) -> tuple[Path, list[str]]:
     """The folder to run pytest in, and the arguments that say which tests there are to run."""
     if suite.scenario:
         return HERE, ["-c", "scenarios/pytest.ini", f"scenarios/with_{suite.scenario}.py"]
-    where, left_out = _source_of(python, suite), suite.left_out
+    where = _source_of(python, suite)
     if side == MIGRATED:
-        where, left_out = _migrated(python, suite, where), left_out + suite.left_out_migrated
+        where = _migrated(python, suite, where)
+    left_out = (*suite.left_out, *suite.left_out_on.get(side, ()))
     return where, [*(f"--ignore={path}" for path in left_out), suite.tests]
 
 

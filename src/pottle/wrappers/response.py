@@ -10,6 +10,7 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
 from functools import lru_cache
 from http import HTTPStatus
+from itertools import chain
 from types import EllipsisType
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast, overload
 
@@ -212,7 +213,8 @@ class Response(SansIOResponse):
         else:
             if type(source) is FileWrapper:
                 source.buffer_size = max(source.buffer_size, BUFFER_SIZE)
-            result = cls(source)._take_over(response)
+            # Through `chain`, which has no `close`: the response closes its source itself, once.
+            result = cls(chain(source))._take_over(response)
         registered: Any = getattr(response, "_on_close", None)  # what call_on_close was given
         if registered or hasattr(source, "close"):
             result.call_on_close(response.close)

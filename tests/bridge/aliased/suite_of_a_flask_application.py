@@ -364,6 +364,64 @@ def test_middleware(app, client):
     assert client.get("/").text == "/below/"
 
 
+class Lines:
+    def __init__(self):
+        self.threads = set()
+        self.closed = 0
+
+    def __next__(self):
+        self.threads.add(threading.current_thread())
+        return request.path
+
+    def close(self):
+        self.threads.add(threading.current_thread())
+        self.closed += 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/plain", "/asynchronous"])
+def test_a_caller_works_for_its_answer(app, client, method, path):
+    """All that is plain runs in one thread, down to the last piece of a stream; closed is it once."""
+    lines = Lines()
+
+    def two():
+        yield next(lines)
+        yield next(lines)
+
+    class Body:
+        def __init__(self):
+            self.pieces = flask.stream_with_context(two())
+
+        def __iter__(self):
+            return self.pieces
+
+        def close(self):
+            lines.close()
+
+    @app.before_request
+    def before():
+        lines.threads.add(threading.current_thread())
+
+    @app.get("/plain")
+    def plain():
+        lines.threads.add(threading.current_thread())
+        return flask.Response(Body())
+
+    @app.get("/asynchronous")
+    async def asynchronous():
+        return flask.Response(Body())
+
+    response = client.open(path, method=method)
+    assert response.text == (path * 2 if method == "GET" else "")
+    response.close()
+    assert lines.closed == 1
+    (thread,) = lines.threads
+    in_pool = (
+        "pottle" in flask.Flask.__module__ and os.environ.get("POTTLE_FLASK_SYNC_IN") == "thread"
+    )
+    assert (thread is threading.current_thread()) != in_pool
+
+
 def test_too_late_for_setup(app, client):
     client.get("/")
     with pytest.raises(AssertionError, match="can no longer be called"):

@@ -5,7 +5,6 @@ One `Bridge` belongs to one plan. Where Flask is not imported there is none, and
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar, Token
@@ -18,7 +17,6 @@ from ...errors import SetupError
 from ...sync import step_in_thread
 from ...utils import environment, is_async
 from .context import app_variable, face_of, request_variable, reset
-from .loops import is_private
 from .request import ENVIRON, PRESERVE, request_face
 
 greenlets: Any
@@ -58,13 +56,16 @@ class Bridge:
     def world(self, view: Callable[..., Any] | None) -> Any:
         """What runs the whole of an exchange whose view is *view* in one place; None: nothing does."""
         if view is None or is_async(view) or self._around_async(view):
-            # On the loop, with the hooks in threads; but where the application is one of Flask's, it may
-            # be called by WSGI.
-            by_wsgi = self.has_greenlets and self.app.plain_calls
-            return step_for_the_caller if by_wsgi else None
-        if self.runner == "greenlet":
-            return greenlets.step_in_greenlet
-        return step_in_thread if self.runner == "thread" else step_beside_the_loop
+            return None  # on the loop, with the hooks in threads
+        return greenlets.step_in_greenlet if self.runner == "greenlet" else step_in_thread
+
+    def for_the_caller(self, exchange: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
+        """*exchange* for an event loop that serves it alone, called by WSGI.
+
+        The thread of the caller waits for the answer and may as well work for it, as it would with
+        Flask, whose code may count on that: plain code runs in it, down to the last piece of a stream.
+        """
+        return greenlets.step_in_greenlet(exchange) if self.has_greenlets else exchange
 
     def view(self, view: Callable[..., Any], asynchronous: Callable[..., Any]) -> Any:
         """The coroutine function to call for *view*, which is *asynchronous* without the bridge."""
@@ -87,24 +88,6 @@ class Bridge:
         if isinstance(interface, flask.sessions.SessionInterface):
             return request_face(context)
         return context.connection
-
-
-async def step_beside_the_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run the step *coroutine* in a thread, unless the loop serves this one exchange alone.
-
-    That is so where the application is called by WSGI: the thread of the caller waits for the answer
-    and may as well work for it, as it would with Flask, whose code may count on that.
-    """
-    if greenlets is not None and is_private(asyncio.get_running_loop()):
-        return await greenlets.step_in_greenlet(coroutine)
-    return await step_in_thread(coroutine)
-
-
-async def step_for_the_caller(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run the step *coroutine* in the thread of a caller by WSGI with all that is plain; else as it is."""
-    if is_private(asyncio.get_running_loop()):
-        return await greenlets.step_in_greenlet(coroutine)
-    return await coroutine
 
 
 def wraps_async(view: Callable[..., Any]) -> bool:

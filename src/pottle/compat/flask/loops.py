@@ -65,8 +65,3 @@ def _background_loop() -> asyncio.AbstractEventLoop:
         _background = asyncio.new_event_loop()
         threading.Thread(target=_background.run_forever, daemon=True, name="pottle-wsgi").start()
     return _background
-
-
-def is_private(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether *loop*, which runs in this thread, is the one that the thread keeps for its calls."""
-    return loop is _loops.own

@@ -19,7 +19,7 @@ from ...protocols import asgi
 from ...sync import call_in_thread, is_loop_running
 from ...typing import Event, Scope
 from ...wrappers import Request
-from .loops import Caller, find_caller, is_private
+from .loops import Caller, Own, find_caller
 from .request import ENVIRON, PRESERVE
 
 #: Most bytes of a body that are read at once.
@@ -31,7 +31,7 @@ def call_wsgi(
 ) -> Iterator[bytes]:
     """Have *app* answer the WSGI request *environ*; gives the pieces of the body as they are made."""
     caller = find_caller()
-    call = WSGICall(app, environ)
+    call = WSGICall(app, environ, has_own_loop=isinstance(caller, Own))
     caller.wait(call.begin())
     if call.status is None:
         raise ConnectionError("The application broke its answer off before it had begun.")
@@ -42,11 +42,13 @@ def call_wsgi(
 class WSGICall:
     """One call: the exchange that answers it, in a task, and what of the answer is there already."""
 
-    def __init__(self, app: Any, environ: dict[str, Any]) -> None:
+    def __init__(self, app: Any, environ: dict[str, Any], *, has_own_loop: bool) -> None:
         self.status: str | None = None
         self.headers: list[tuple[str, str]] = []
         self._scope = scope_of(environ)
-        self._work = asgi.http(app.plan, self._scope, self._receive, self._send)
+        work = asgi.http(app.plan, self._scope, self._receive, self._send)
+        bridge = app.plan.bridge
+        self._work = bridge.for_the_caller(work) if has_own_loop and bridge is not None else work
         self._source = EnvironSource(environ)
         self._ended = False
         # Flask's test client keeps the context in a `with` statement, and the exchange has to be at its
@@ -153,11 +155,8 @@ class EnvironSource:
         self._in_memory = isinstance(environ.get("wsgi.input"), BytesIO)
 
     async def receive(self, timeout: float | None = None) -> Event:
-        """The next piece of the body. (A file has no *timeout*.)
-
-        Whoever has an event loop of his own has no others to wait for what a file may take.
-        """
-        if self._in_memory or not is_loop_running() or is_private(asyncio.get_running_loop()):
+        """The next piece of the body. (A file has no *timeout*.)"""
+        if self._in_memory or not is_loop_running():
             body: bytes = self._stream.read(CHUNK)
         else:
             body = await call_in_thread(self._stream.read, CHUNK)
