@@ -25,7 +25,7 @@ choose_python() {
 install() {
     local stamp=$venv/.installed-$1 wanted
     shift
-    wanted=$(cat pyproject.toml constraints.txt examples/dashboard/requirements.txt scripts/common.sh | cksum; echo "$*")
+    wanted=$(cat pyproject.toml constraints.txt examples/*/requirements.txt scripts/common.sh | cksum; echo "$*")
     if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
     fi

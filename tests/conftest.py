@@ -13,7 +13,6 @@ import gc
 import inspect
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +22,6 @@ from pottle import Pottle, active, signals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))  # for `import dashboard`
 
 pytest_plugins = ["redis_server"]
 #: An application with tests of its own, which `test_quart_app` runs.
@@ -46,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--flask-bridge",
         action="store_true",
         help="Run every application with the Flask bridge, whether Flask is imported or not.",
+    )
+    parser.addoption(
+        "--write-pictures",
+        action="store_true",
+        help="Put the pictures that browser tests take into docs/images.",
     )
 
 
