@@ -93,6 +93,7 @@ def _parse(line: str) -> Reading:
 
 def _fields(line: str) -> list[str]:
     try:
-        return next(csv.reader([line.rstrip("\r")]), [])
+        empty: list[str] = []
+        return next(csv.reader([line.rstrip("\r")]), empty)
     except csv.Error as error:
         raise ValueError(str(error)) from None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .hub import Batch, Hub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Generator
 
     from .readings import Reading
     from .store import Store
@@ -37,7 +37,7 @@ class Feed:
         self._queue: asyncio.Queue[Reading] = asyncio.Queue(QUEUE_SIZE)
 
     @contextmanager
-    def connection(self, device: str) -> Iterator[None]:
+    def connection(self, device: str) -> Generator[None]:
         """Count *device* as connected within the block."""
         self.connected[device] += 1
         try:
@@ -87,7 +87,7 @@ class Feed:
 
 
 @asynccontextmanager
-async def run_feed(store: Store, hub: Hub) -> AsyncIterator[Feed]:
+async def run_feed(store: Store, hub: Hub) -> AsyncGenerator[Feed]:
     """A feed whose task runs within the block; what waits at its end is stored still."""
     feed = Feed(store, hub)
     task = asyncio.create_task(feed.store_what_waits())

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from .readings import Reading
 
@@ -63,7 +63,7 @@ class Hub:
                 subscription.put(readings)
 
     @contextmanager
-    def subscribe(self) -> Iterator[Subscription]:
+    def subscribe(self) -> Generator[Subscription]:
         """A subscription to all that is published within the block."""
         subscription = Subscription(self._limit)
         self._subscriptions.add(subscription)

@@ -16,7 +16,7 @@ import aiosqlite
 from .readings import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
 SCHEMA = """
 PRAGMA journal_mode = WAL;
@@ -95,7 +95,7 @@ class Store:
         return list(await connection.execute_fetchall(sql, values))
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
+    async def _transaction(self) -> AsyncGenerator[None]:
         try:
             await self._writer.execute("BEGIN IMMEDIATE")
             yield
@@ -106,7 +106,7 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(path: str) -> AsyncIterator[Store]:
+async def open_store(path: str) -> AsyncGenerator[Store]:
     """The store in the file at *path*, which is made if it is not there."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     async with (

@@ -53,9 +53,10 @@ async def device(device: str) -> None:
 
 
 def _reading_in(message: str | bytes, device: str) -> Reading:
-    content = json.loads(message)
+    content: Any = json.loads(message)
     if not isinstance(content, dict):
         raise ValueError('A reading is an object such as {"at": 1936785600000, "value": 21.5}.')
+    content = cast("dict[str, Any]", content)
     return parse_reading(device, content.get("at"), content.get("value"))
 
 
