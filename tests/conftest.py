@@ -12,6 +12,7 @@ import functools
 import gc
 import inspect
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("full_lane"):
         Pottle.bare_lane = False
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # In the background of a shell it is ignored, and so it would be by all processes from here.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Otherwise it would depend on which test imports Flask first.
     os.environ["POTTLE_FLASK_BRIDGE"] = "1" if config.getoption("flask_bridge") else "0"
     config.pluginmanager.register(kept, "longer lives")
