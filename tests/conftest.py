@@ -131,10 +131,10 @@ def _nothing_stays_connected() -> Iterator[None]:
     if set(_receivers()) - set(receivers):
         gc.collect()  # they are held weakly, and may only wait to be collected
     left = [value for key, value in _receivers().items() if key not in receivers]
-    for signal, receiver in left:
-        signal.disconnect(receiver)
+    for sender, receiver in left:
+        sender.disconnect(receiver)
     if left:
-        names = ", ".join(f"{receiver!r} to {signal.name!r}" for signal, receiver in left)
+        names = ", ".join(f"{receiver!r} to {sender.name!r}" for sender, receiver in left)
         pytest.fail(f"The test left receivers connected: {names}", pytrace=False)
     _check_context(context)
 
@@ -188,11 +188,11 @@ def _check_context(before: Any) -> None:
 
 def _receivers() -> dict[tuple[str, Any], tuple[Any, Any]]:
     found: dict[tuple[str, Any], tuple[Any, Any]] = {}
-    for name, signal in signals._signals.items():
-        for key, receiver in signal.receivers.items():
+    for name, sender in signals._signals.items():
+        for key, receiver in sender.receivers.items():
             alive = receiver() if hasattr(receiver, "__callback__") else receiver
             if alive is not None:
-                found[name, key] = (signal, alive)
+                found[name, key] = (sender, alive)
     return found
 
 
