@@ -1,4 +1,4 @@
-"""The example dashboard, without a browser: what devices, programs and files see of it."""
+"""The dashboard without a browser: what devices, programs and files see of it."""
 
 from __future__ import annotations
 
@@ -6,41 +6,19 @@ import asyncio
 import json
 import re
 import sqlite3
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
 
 from dashboard.app import create_app
 from dashboard.feed import Feed
 from dashboard.hub import Hub
 from dashboard.readings import Reading, parse_reading
-from dashboard.simulate import DEVICES, run_devices
 from dashboard.store import open_store
-from pottle.testing.live import LiveServer
 
 FOLDER = Path(create_app.__code__.co_filename).parent
 PATIENCE = 10
-
-
-@pytest.fixture
-def database(tmp_path):
-    return str(tmp_path / "folder" / "readings.sqlite3")
-
-
-@pytest.fixture
-def serve(database):
-    """The running dashboard: ``async with serve() as (app, client)``."""
-
-    @asynccontextmanager
-    async def running(**config):
-        app = create_app({"DATABASE": database, **config})
-        async with app.test_app():
-            yield app, app.test_client()
-
-    return running
 
 
 async def push(client, device, *readings):
@@ -364,7 +342,7 @@ async def test_form_without_a_file_is_refused(serve):
         assert "no file" in (await response.get_json())["error"]
 
 
-# The page, and the whole on a real server
+# The page
 
 
 async def test_page_needs_nothing_from_elsewhere(serve):
@@ -385,55 +363,3 @@ async def test_page_needs_nothing_from_elsewhere(serve):
 async def test_settings_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("DASHBOARD_WAITING", "7")
     assert create_app().config["WAITING"] == 7
-
-
-@contextmanager
-def events_of(url, **params):
-    with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
-        with client.stream("GET", url, params=params) as response:
-            yield (
-                json.loads(line[6:]) for line in response.iter_lines() if line.startswith("data: ")
-            )
-
-
-def test_simulated_devices_come_in_by_the_network(database, unused_tcp_port):
-    app = create_app(
-        {"DATABASE": database, "SIMULATE": f"ws://127.0.0.1:{unused_tcp_port}", "INTERVAL": 0.01}
-    )
-    with LiveServer(app, port=unused_tcp_port) as server:
-        with events_of(server.url("/events"), after=0) as events:
-            seen = set()
-            for message in events:
-                seen.update(device for device, *_ in message["readings"])
-                if len(seen) == len(DEVICES):
-                    break
-    assert seen == {device.name for device in DEVICES}
-
-
-async def test_simulated_devices_come_back(database, unused_tcp_port, monkeypatch):
-    monkeypatch.setattr("dashboard.simulate.PAUSE_BEFORE_RETRY", 0.01)
-    app = create_app({"DATABASE": database})
-    url = f"http://127.0.0.1:{unused_tcp_port}/api/devices"
-    running = asyncio.create_task(run_devices(f"ws://127.0.0.1:{unused_tcp_port}", 0.01))
-    try:
-        async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(
-                httpx.AsyncClient(trust_env=False, timeout=PATIENCE)
-            )
-            before = -1
-            for _ in range(2):
-                server = LiveServer(app, port=unused_tcp_port)
-                await asyncio.to_thread(server.start)
-                try:
-                    async with asyncio.timeout(PATIENCE):
-                        while True:
-                            devices = (await client.get(url)).json()["devices"]
-                            count = sum(device["count"] for device in devices)
-                            if count > before and len(devices) == len(DEVICES):
-                                break
-                    before = count + 10
-                finally:
-                    await asyncio.to_thread(server.stop)
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
