@@ -495,6 +495,20 @@ async def test_a_silent_client_is_a_408(read: Callable[[], Awaitable[Any]]) -> N
     assert answer.status == 408
 
 
+async def test_the_time_out_of_one_request_can_be_set() -> None:
+    async def view() -> str:
+        assert request.body_timeout is None
+        request.body_timeout = 0.05
+        assert request.body.timeout == 0.05
+        request.body_timeout = 0.06
+        assert request.body.timeout == request.body_timeout == 0.06
+        await request.get_data()
+        return "read"
+
+    answer = await call(app_for(view, BODY_TIMEOUT=None), post_scope(MULTIPART), piece(FILE[:10]))
+    assert answer.status == 408
+
+
 async def test_the_time_out_bounds_idleness_and_not_the_whole() -> None:
     async def view() -> str:
         loop = asyncio.get_running_loop()
@@ -638,7 +652,11 @@ async def test_what_is_not_sent_as_json_is_a_415(content_type: str | None) -> No
     assert "Content-Type" in await answer.get_data(as_text=True)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"a": \xff}', b"\xff\xfe\xff", b"\xc3", b"nope"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"a": \xff}', b"\xff\xfe\xff", b"\xc3", b"nope", b"[" * 100_000 + b"]" * 100_000],
+    ids=range(7),
+)
 async def test_what_is_no_json_is_a_400(body: bytes) -> None:
     async def view() -> Any:
         return await request.get_json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from html.parser import HTMLParser
@@ -263,6 +264,18 @@ def test_frames_of_libraries_are_closed() -> None:
     assert '<details class="frame library" open>' in html  # the frame that failed is open
     assert '<details class="frame library">' in html
     assert '<details class="frame" open>' in html
+
+
+def test_what_libraries_did_in_between_is_folded_up() -> None:
+    """Their frames are one line, between the last one and those of the program."""
+    html = render_page(caught(json.loads, "[1,"))
+    failed, folded, own = (
+        html.index('<details class="frame library" open>'),
+        html.index('<details class="folded">\n<summary>2 frames of libraries</summary>'),
+        html.index('<details class="frame" open>'),
+    )
+    assert failed < folded < own
+    assert html[folded:own].count('<details class="frame library">') == 2
 
 
 def test_a_syntax_error_shows_its_line() -> None:

@@ -181,6 +181,15 @@ def test_a_provider_for_another_library() -> None:
         assert json.load(BytesIO(b"[2]")) == [2]
 
 
+def test_what_was_not_awaited_is_named() -> None:
+    async def load() -> int:
+        return 1
+
+    app = App()
+    with pytest.raises(TypeError, match=r"load\(\) was not awaited: write `await` in front"):
+        app.json.encode({"number": load()})
+
+
 def test_what_is_not_json() -> None:
     app = App()
     with pytest.raises(TypeError, match="type object is not JSON serializable"):

@@ -178,6 +178,7 @@ def test_a_client_that_does_not_read(folder: Path, name: str) -> None:
             server.line("flood begins")
             assert server.stop() == 0
         assert server.output.count("after serving") == 1
+        assert "Exception in ASGI application" not in server.text
 
 
 @pytest.mark.parametrize("name", SERVERS)

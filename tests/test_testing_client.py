@@ -880,6 +880,9 @@ async def test_make_test_body_with_headers():
     assert headers == Headers({"Content-Type": "application/json"})
     body, _ = make_test_body_with_headers(files=[("a", (io.StringIO("ü"), "a.txt"))])
     assert "ü".encode() in body
+    for plain in (b"plain", (b"plain", "a.txt")):
+        body, _ = make_test_body_with_headers(files={"a": plain})
+        assert b"\r\n\r\nplain\r\n" in body
     assert await no_op_push("/", Headers()) is None
 
 

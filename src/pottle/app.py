@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from werkzeug.exceptions import Aborter
 from werkzeug.routing import BuildError, MapAdapter
@@ -258,13 +258,31 @@ class Pottle(Dispatcher):
         """The blueprints, in the order in which they were registered."""
         return self.blueprints.values()
 
+    @overload
+    def template_filter(self, name: F) -> F: ...
+
+    @overload
+    def template_filter(self, name: str | None = None) -> Callable[[F], F]: ...
+
     def template_filter(self, name: Any = None) -> Any:
         """Decorate a filter for templates; *name* defaults to the function's."""
         return self._template_decorator(self.add_template_filter, name)
 
+    @overload
+    def template_test(self, name: F) -> F: ...
+
+    @overload
+    def template_test(self, name: str | None = None) -> Callable[[F], F]: ...
+
     def template_test(self, name: Any = None) -> Any:
         """Decorate a test for templates; *name* defaults to the function's."""
         return self._template_decorator(self.add_template_test, name)
+
+    @overload
+    def template_global(self, name: F) -> F: ...
+
+    @overload
+    def template_global(self, name: str | None = None) -> Callable[[F], F]: ...
 
     def template_global(self, name: Any = None) -> Any:
         """Decorate a function that templates may call; *name* defaults to the function's."""

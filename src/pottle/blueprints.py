@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import reduce, update_wrapper
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from .errors import SetupError
 from .scaffold import Scaffold, edge, endpoint_of
@@ -322,13 +322,31 @@ class Blueprint(Scaffold):
 
         return decorator
 
+    @overload
+    def app_template_filter(self, name: F) -> F: ...
+
+    @overload
+    def app_template_filter(self, name: str | None = None) -> Callable[[F], F]: ...
+
     def app_template_filter(self, name: Any = None) -> Any:
         """As `Pottle.template_filter`."""
         return self._template_thing("template_filter", name)
 
+    @overload
+    def app_template_test(self, name: F) -> F: ...
+
+    @overload
+    def app_template_test(self, name: str | None = None) -> Callable[[F], F]: ...
+
     def app_template_test(self, name: Any = None) -> Any:
         """As `Pottle.template_test`."""
         return self._template_thing("template_test", name)
+
+    @overload
+    def app_template_global(self, name: F) -> F: ...
+
+    @overload
+    def app_template_global(self, name: str | None = None) -> Callable[[F], F]: ...
 
     def app_template_global(self, name: Any = None) -> Any:
         """As `Pottle.template_global`."""

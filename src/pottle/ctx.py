@@ -130,8 +130,13 @@ class AppContext:
         """The request. Raises `ContextError` in the context of anything else."""
         if self.made_request is None:
             raise ContextError(
-                "There is no request in this context"
-                + (": it belongs to a websocket, see `websocket`." if self.has_websocket else ".")
+                "There is no request in this context: "
+                + (
+                    "it belongs to a websocket, see `websocket`."
+                    if self.has_websocket
+                    else "it is that of an application alone, as background tasks and commands have"
+                    " it. Hand over what is needed of the request as arguments."
+                )
             )
         return self.made_request  # type: ignore[no-any-return]  # untyped for the engine's sake
 
@@ -140,8 +145,13 @@ class AppContext:
         """The websocket. Raises `ContextError` in the context of anything else."""
         if self.made_websocket is None:
             raise ContextError(
-                "There is no websocket in this context"
-                + (": it belongs to a request, see `request`." if self.has_request else ".")
+                "There is no websocket in this context: "
+                + (
+                    "it belongs to a request, see `request`."
+                    if self.has_request
+                    else "it is that of an application alone, as background tasks and commands have"
+                    " it. Hand over what is needed of the websocket as arguments."
+                )
             )
         return self.made_websocket  # type: ignore[no-any-return]  # untyped for the engine's sake
 

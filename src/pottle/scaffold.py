@@ -27,6 +27,7 @@ from .typing import FilePath
 from .wrappers import Response
 
 if TYPE_CHECKING:
+    import click
     from jinja2 import BaseLoader
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -162,12 +163,13 @@ class Scaffold:
         return loader
 
     @property
-    def cli(self) -> Any:
+    def cli(self) -> click.Group:
         """The group of commands that ``pottle NAME`` offers, a `click.Group`."""
         if self._cli is None:
             self._cli = edge("pottle.cli:AppGroup")()
             self._cli.name = self.name
-        return self._cli
+        group: click.Group = self._cli
+        return group
 
     @cli.setter
     def cli(self, value: Any) -> None:

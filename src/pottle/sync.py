@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Gene
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from .threads import ThreadPool, thread_pool
 from .utils import is_async, mark_coroutine_function
@@ -288,7 +288,17 @@ def _work(work: Callable[[World], Any], world: World, context: Context) -> Any:
         _worlds.current = None
 
 
-def run_sync(func: Callable[P, T]) -> Callable[P, Any]:
+@overload
+def run_sync(
+    func: Callable[P, Generator[T, Any, Any]],
+) -> Callable[P, Coroutine[Any, Any, AsyncGenerator[T]]]: ...
+
+
+@overload
+def run_sync(func: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]: ...
+
+
+def run_sync(func: Callable[P, Any]) -> Callable[P, Any]:
     """Make *func* awaitable: each call runs in a thread of the pool, context variables and all.
 
     A generator function gives an async generator instead, iterated in threads within one context.

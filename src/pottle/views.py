@@ -19,7 +19,7 @@ http_method_funcs = frozenset({"get", "post", "head", "options", "delete", "put"
 
 
 class View:
-    """A view as a class: derive, write `dispatch_request`, and register what `as_view` gives.
+    """A view as a class: derive, write `dispatch_request`, and register what `as_view` gives::
 
         class Hello(View):
             async def dispatch_request(self, name):

@@ -12,7 +12,7 @@ import linecache
 import re
 import sysconfig
 import traceback
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from reprlib import Repr
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ from .style import STYLE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import FrameType, TracebackType
+
+    Frame = tuple[FrameType, int]
 
 #: Source lines before and after the one that failed.
 LINES_AROUND = 5
@@ -63,6 +65,9 @@ _ERROR = Markup(
 _RELATION = Markup('<p class="relation">{}</p>\n')
 _NOTE = Markup('<pre class="note">{}</pre>\n')
 _GAP = Markup('<p class="gap">{} more frames</p>\n')
+_FOLDED = Markup(
+    '<details class="folded">\n<summary>{} frames of libraries</summary>\n{}</details>\n'
+)
 _FRAME = Markup(
     '<details class="frame{kind}"{open}>\n<summary><code>{name}</code> '
     "<span>{filename}:{line}</span></summary>\n{source}{variables}</details>\n"
@@ -178,23 +183,40 @@ def cut(text: str, limit: int) -> str:
 
 
 def _frames(tb: TracebackType | None) -> Iterator[Markup]:
-    """The frames, the one that failed first; of very many only those at both ends."""
+    """The frames, the one that failed first; of very many only those at both ends.
+
+    What libraries have done in between is folded up.
+    """
     frames = list(traceback.walk_tb(tb))[::-1]
-    left_out = len(frames) - 2 * FRAMES_AT_ENDS
-    for index, (frame, line) in enumerate(frames):
-        if left_out > 0 and FRAMES_AT_ENDS <= index < FRAMES_AT_ENDS + left_out:
-            if index == FRAMES_AT_ENDS:
-                yield _GAP.format(left_out)
-            continue
-        yield _frame(frame, line, is_last=index == 0)
+    left_out = max(0, len(frames) - 2 * FRAMES_AT_ENDS)
+    begin = FRAMES_AT_ENDS if left_out else len(frames)
+    yield from _folded(frames[:begin], starts_with_error=True)
+    if left_out:
+        yield _GAP.format(left_out)
+        yield from _folded(frames[begin + left_out :], starts_with_error=False)
 
 
-def _frame(frame: FrameType, line: int, is_last: bool) -> Markup:
+def _folded(frames: list[Frame], starts_with_error: bool) -> Iterator[Markup]:
+    is_last = starts_with_error
+    for library, run in groupby(frames, lambda frame: _is_library(frame[0])):
+        shown = list(run)
+        if is_last:
+            yield _frame(*shown.pop(0), library=library, is_open=True)
+            is_last = False
+        parts = [_frame(*frame, library=library, is_open=not library) for frame in shown]
+        joined = _join(iter(parts))
+        yield _FOLDED.format(len(parts), joined) if library and len(parts) > 1 else joined
+
+
+def _is_library(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_LIBRARIES)
+
+
+def _frame(frame: FrameType, line: int, library: bool, is_open: bool) -> Markup:
     code = frame.f_code
-    library = code.co_filename.startswith(_LIBRARIES)
     return _FRAME.format(
         kind=" library" if library else "",
-        open=Markup(" open") if is_last or not library else "",
+        open=Markup(" open") if is_open else "",
         name=cut(code.co_qualname, MAX_NAME),
         filename=cut(code.co_filename, MAX_NAME),
         line=line,

@@ -23,7 +23,7 @@ pre { margin: .5rem 0; white-space: pre-wrap; overflow-wrap: anywhere }
 section.earlier { margin-top: 2rem; border-top: 1px solid var(--line); padding-top: 1rem }
 .group { margin: 1rem 0; border-left: 3px solid var(--line); padding-left: .75rem }
 .frame { margin: .5rem 0; border: 1px solid var(--line); border-radius: .4rem }
-.library { opacity: .8 }
+.library, .folded > summary { opacity: .8 }
 summary { padding: .5rem .75rem; cursor: pointer; overflow-wrap: anywhere }
 summary code { font-weight: 600 }
 summary span { color: var(--dim) }

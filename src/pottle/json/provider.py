@@ -7,6 +7,7 @@ it is in debug mode. Invariant: `encode(value)` is the body that `response(value
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import uuid
 import weakref
@@ -55,6 +56,10 @@ def default(value: Any) -> Any:
         return dataclasses.asdict(value)
     if (html := getattr(value, "__html__", None)) is not None:
         return str(html())
+    if inspect.iscoroutine(value):
+        name = value.__qualname__
+        value.close()
+        raise TypeError(f"{name}() was not awaited: write `await` in front of the call.")
     raise TypeError(
         f"Object of type {type(value).__name__} is not JSON serializable: convert it first, or"
         " let the `default` of the application's JSON provider know it."

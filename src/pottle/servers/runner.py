@@ -114,7 +114,8 @@ def run_loop(
         loop.set_debug(debug)
         loop.run_until_complete(work)
     else:
-        with asyncio.Runner(debug=debug, loop_factory=_loop_factory()) as runner:
+        # None, unlike False, leaves PYTHONASYNCIODEBUG its say.
+        with asyncio.Runner(debug=debug or None, loop_factory=_loop_factory()) as runner:
             runner.run(work)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
+from pottle.servers.heads import BoundedHeads
 from pottle.servers.logs import access_logger
 from pottle.servers.settings import ServerError
 
@@ -30,6 +32,18 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _CutOff(logging.Filter):
+    """Keeps back what uvicorn logs of calls that it cancels when their time is over: no errors."""
+
+    def __init__(self, shutdown: Shutdown) -> None:
+        super().__init__()
+        self._requested = shutdown.requested
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not (self._requested.is_set() and isinstance(error, asyncio.CancelledError))
+
+
 async def serve(
     serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown, grace: float
 ) -> None:
@@ -40,6 +54,7 @@ async def serve(
         cast(Any, serving),  # uvicorn spells the types of ASGI messages in its own classes
         interface="asgi3",
         lifespan="on",
+        http=BoundedHeads,
         log_config=None,
         access_log=settings.access_log,
         timeout_graceful_shutdown=cast(int, grace),  # any number will do at run time
@@ -48,6 +63,8 @@ async def serve(
         ssl_ca_certs=settings.ca_certs,
     )
     server = _Server(config)
+    cut_off = _CutOff(shutdown)
+    logging.getLogger("uvicorn.error").addFilter(cut_off)
 
     async def stop() -> None:
         await shutdown.requested.wait()
@@ -60,3 +77,4 @@ async def serve(
         raise ServerError(f"uvicorn could not start (exit code {error.code}).") from error
     finally:
         stopping.cancel()
+        logging.getLogger("uvicorn.error").removeFilter(cut_off)

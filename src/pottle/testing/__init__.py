@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .cli import PottleCliRunner
     from .client import PottleClient
     from .connections import (
+        IncompleteResponseError,
         TestHTTPConnection,
         TestWebsocketConnection,
         WebsocketClosed,
@@ -35,6 +36,7 @@ _HOMES = {
     "cli": ("PottleCliRunner",),
     "client": ("PottleClient",),
     "connections": (
+        "IncompleteResponseError",
         "TestHTTPConnection",
         "TestWebsocketConnection",
         "WebsocketClosed",
@@ -58,6 +60,7 @@ __all__ = [
     "Cookie",
     "CookieJar",
     "EventStreamError",
+    "IncompleteResponseError",
     "LifespanError",
     "LiveServer",
     "PottleCliRunner",

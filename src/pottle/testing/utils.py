@@ -7,6 +7,7 @@ so that one `Headers` object or one open file can serve many requests.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from io import BytesIO
 from string import punctuation
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -134,7 +135,7 @@ def make_test_body_with_headers(
     """The body, and the headers that say what it is.
 
     *data* is text, bytes, an open file, or a mapping, which is a form as in Flask: a file in it is a
-    `FileStorage`, an open file, or a tuple ``(file, filename, content type)``. *form* and *files*
+    `FileStorage`, an open file, bytes, or a tuple ``(file or bytes, filename, content type)``. *form* and *files*
     say the same apart. *json* is written by the JSON provider of *app*, or of the active one.
     Raises `ValueError` for arguments that exclude each other.
     """
@@ -205,10 +206,8 @@ def _items(form: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _add_file(storages: FileMultiDict, key: str, value: Any) -> None:
-    if isinstance(value, tuple):
-        storages.add_file(key, *value)  # pyright: ignore[reportUnknownArgumentType]  # of any type
-    else:
-        storages.add_file(key, value)
+    file, *more = value if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownVariableType]  # of any type
+    storages.add_file(key, BytesIO(file) if isinstance(file, bytes) else file, *more)  # pyright: ignore[reportUnknownArgumentType]  # the same
 
 
 def _encode_multipart(

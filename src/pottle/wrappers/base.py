@@ -105,6 +105,8 @@ class BaseRequestWebsocket(SansIORequest):
 
     if TYPE_CHECKING:
         http_version: str
+        #: The Origin header; None where there is none.
+        origin: str | None  # type: ignore[assignment]  # werkzeug takes it to be always there
     else:
         method = fact(lambda self: self.scope["method"])
         scheme = fact(lambda self: self.scope.get("scheme", "http"))

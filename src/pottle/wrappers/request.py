@@ -117,6 +117,24 @@ class Request(BaseRequestWebsocket):
             self.body.max_content_length = value
 
     @property
+    def body_timeout(self) -> float | None:
+        """Seconds without a byte of the body until reading ends with 408; None for no limit.
+
+        Setting it holds for this request alone.
+        """
+        if self._body_timeout is not _UNSET:
+            return self._body_timeout  # type: ignore[no-any-return]  # for the marker's sake
+        if self._plan is not None:
+            return self._plan.body_timeout  # type: ignore[no-any-return]  # see above
+        return self._setting("BODY_TIMEOUT")  # type: ignore[no-any-return]  # see above
+
+    @body_timeout.setter
+    def body_timeout(self, value: float | None) -> None:
+        self._body_timeout = value
+        if "body" in self.__dict__:
+            self.body.timeout = value
+
+    @property
     def max_form_memory_size(self) -> int | None:
         """Most bytes of form fields kept in memory; None for no limit."""
         if self._max_form_memory_size is _UNSET:
@@ -241,7 +259,8 @@ class Request(BaseRequestWebsocket):
             module = self._plan.app.json  # PERF: which is where it would come to (bench: echo)
         try:
             value = module.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as problem:
+            error = problem if isinstance(problem, ValueError) else ValueError("nested too deeply")
             if not silent:
                 value = self.on_json_loading_failed(error)
                 if cache:

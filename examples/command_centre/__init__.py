@@ -1,0 +1,1 @@
+"""A command centre for thousands of devices that stay connected. See README.md."""

@@ -1,0 +1,1 @@
+"""A video streamer: a library, a player that seeks, uploads of any size. See README.md."""
