@@ -33,6 +33,8 @@ RUN_BY = {
     "pip install .": "test_package.py: test_wheel_works_in_an_empty_environment",
     "scripts/test": ".ci/run",
     "scripts/demo": ".ci/run",
+    "scripts/docs": ".ci/run",
+    "scripts/example chat": "test_examples.py: test_it_is_served_with_nothing_set_up_and_ends",
 }
 
 
@@ -89,7 +91,17 @@ def test_links_lead_somewhere():
     assert missing == []
 
 
-@pytest.mark.parametrize("script", ["scripts/demo", "scripts/test", "scripts/common.sh", ".ci/run"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "scripts/demo",
+        "scripts/docs",
+        "scripts/example",
+        "scripts/test",
+        "scripts/common.sh",
+        ".ci/run",
+    ],
+)
 def test_scripts_are_valid_bash(script):
     assert subprocess.run(["bash", "-n", ROOT / script], check=False).returncode == 0
 
