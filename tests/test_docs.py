@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -91,12 +92,16 @@ def test_commands_that_are_not_run_are_accepted(
 
     monkeypatch.chdir(tmp_path)
     Path(".env").touch()
+    shutil.copytree(
+        ROOT / "examples", "examples", ignore=shutil.ignore_patterns("instance", "tests")
+    )
     groups: dict[str, Any] = {"pottle": cli, "uvicorn": uvicorn, "granian": granian}
     # What options and `.env` files set is set in a copy, which is gone after the test.
     monkeypatch.setattr(os, "environ", {**os.environ, "POTTLE_DEBUG": "0"})
     monkeypatch.setattr(sys, "path", sys.path[:])
     # `--as-quart` is parsed, too, but would stay on in this process.
     monkeypatch.setattr(alias, "install_if_asked", lambda: None)
+    known = set(sys.modules)
     for where, (name, *words) in _commands_not_run():
         group = groups.get(name)
         try:
@@ -108,6 +113,10 @@ def test_commands_that_are_not_run_are_accepted(
                 name, group, words = group.resolve_command(context, rest)
         except click.ClickException as error:
             pytest.fail(f"{where}\n{error.format_message()}")
+        finally:
+            for module in set(sys.modules) - known:
+                if str(tmp_path) in str(getattr(sys.modules[module], "__file__", "")):
+                    del sys.modules[module]
 
 
 def _commands_not_run() -> Iterator[tuple[str, list[str]]]:

@@ -96,7 +96,7 @@ class RedisBroker:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=2)  # an outage must not hold up the shutdown
             with suppress(RedisError, TimeoutError):
                 async with asyncio.timeout(1):
                     await self._tell_presence({})  # all gone, at once and not after EXPIRY
@@ -115,7 +115,7 @@ class RedisBroker:
         failed_at, failures = 0.0, 0
         while True:
             try:
-                await self._read(PATIENCE)
+                await self._read(None if failures else PATIENCE)
             except RedisError as error:
                 if not failures:
                     failed_at = time.monotonic()
