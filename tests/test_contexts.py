@@ -76,9 +76,13 @@ class TestAppContext:
 
     async def test_what_it_does_not_hold(self):
         async with make_app().app_context() as context:
-            with pytest.raises(ContextError, match=r"no request in this context: .* Hand over what"):
+            with pytest.raises(
+                ContextError, match=r"no request in this context: .* Hand over what"
+            ):
                 _ = context.request
-            with pytest.raises(ContextError, match=r"no websocket in this context: .* Hand over what"):
+            with pytest.raises(
+                ContextError, match=r"no websocket in this context: .* Hand over what"
+            ):
                 _ = context.websocket
             with pytest.raises(ContextError, match=r"no session in this context.*test_request_con"):
                 _ = context.session
