@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from websockets.asyncio.client import connect as connect_async
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from pottle import Pottle
@@ -424,6 +425,23 @@ async def test_run_task_until_the_trigger() -> None:
     assert await get(f"http://127.0.0.1:{port}/") == "here"
     trigger.set()
     await task
+
+
+async def test_a_refused_websocket_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    app, port, trigger = make_app(), free_port(), asyncio.Event()
+
+    @app.websocket("/no")
+    async def no() -> tuple[str, int]:
+        return "not you", 403
+
+    task = asyncio.create_task(app.run_task(port=port, shutdown_trigger=trigger.wait))
+    await get(f"http://127.0.0.1:{port}/")
+    with pytest.raises(InvalidStatus, match="403"):
+        async with connect_async(f"ws://127.0.0.1:{port}/no", proxy=None):
+            pass
+    trigger.set()
+    await task
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_run_task_until_an_awaitable_and_with_debug() -> None:

@@ -32,14 +32,20 @@ class _Server(uvicorn.Server):
         yield
 
 
-class _CutOff(logging.Filter):
-    """Keeps back what uvicorn logs of calls that it cancels when their time is over: no errors."""
+class _FalseAlarms(logging.Filter):
+    """Keeps back what uvicorn takes for an error of the application, and what is none.
+
+    It cancels calls when their time is over, and logs that. And of websockets that were refused by a
+    response it says that they were not answered; Pottle answers all of them.
+    """
 
     def __init__(self, shutdown: Shutdown) -> None:
         super().__init__()
         self._requested = shutdown.requested
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.msg == "ASGI callable returned without completing handshake.":
+            return False
         error = record.exc_info[1] if record.exc_info else None
         return not (self._requested.is_set() and isinstance(error, asyncio.CancelledError))
 
@@ -63,8 +69,8 @@ async def serve(
         ssl_ca_certs=settings.ca_certs,
     )
     server = _Server(config)
-    cut_off = _CutOff(shutdown)
-    logging.getLogger("uvicorn.error").addFilter(cut_off)
+    false_alarms = _FalseAlarms(shutdown)
+    logging.getLogger("uvicorn.error").addFilter(false_alarms)
 
     async def stop() -> None:
         await shutdown.requested.wait()
@@ -77,4 +83,4 @@ async def serve(
         raise ServerError(f"uvicorn could not start (exit code {error.code}).") from error
     finally:
         stopping.cancel()
-        logging.getLogger("uvicorn.error").removeFilter(cut_off)
+        logging.getLogger("uvicorn.error").removeFilter(false_alarms)

@@ -165,11 +165,16 @@ async def _work(
     app: Pottle, settings: Settings, listening: Listening | None, pipe: Connection
 ) -> None:
     grace = settings.grace if settings.grace is not None else app.config["SHUTDOWN_TIMEOUT"]
+
+    def announce() -> None:
+        with contextlib.suppress(BrokenPipeError):  # the parent is ending, and so does this process
+            pipe.send(grace)
+
     await serve_on(
         app,
         settings,
         listening,
-        announce=lambda: pipe.send(grace),
+        announce=announce,
         trigger=_closed(pipe),
         signals=True,
     )
