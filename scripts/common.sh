@@ -21,8 +21,16 @@ choose_python() {
 }
 
 # install NAME ARGUMENTS: make the environment, if need be, and pip install into it with the pinned
-# versions. Done once; again only when what it depends on has changed.
+# versions. Done once; again only when what it depends on has changed. One at a time, where there is flock.
 install() {
+    mkdir -p .cache
+    {
+        ! command -v flock >/dev/null || flock 9
+        install_unlocked "$@"
+    } 9>.cache/install.lock
+}
+
+install_unlocked() {
     local stamp=$venv/.installed-$1 wanted
     shift
     wanted=$(cat pyproject.toml constraints.txt examples/*/requirements.txt scripts/common.sh | cksum; echo "$*")
