@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
@@ -52,7 +54,7 @@ AS_ELSEWHERE = """() => {
         place.textContent = place.textContent
             .replace(/.*[/]src[/]pottle/, ".venv/lib/site-packages/pottle")
             .replace(/.*[/](shop.py)/, "/srv/shop/$1");
-    const frames = document.querySelectorAll("section.earlier details");
+    const frames = document.querySelectorAll("section.earlier details.frame, section.earlier .folded");
     const rest = [...frames].slice(2);
     rest.push(document.querySelector("main > section:last-of-type"));
     for (const element of rest) element.remove();
@@ -99,7 +101,13 @@ async def test_page_shows_what_happened_and_where(browse, shop, picture):
 
 async def test_frames_open_and_close(browse, shop):
     async with browse(f"{shop}/cart?thing=spoon", expected_errors=EXPECTED) as page:
-        library = page.locator("details.library").first
+        folded = page.locator("details.folded").first
+        await expect(folded.locator("> summary")).to_have_text(
+            re.compile(r"\d+ frames of libraries")
+        )
+        library = folded.locator("details.library").first
+        await expect(library).to_be_hidden()
+        await folded.locator("> summary").click()
         await expect(library).not_to_have_attribute("open", "")
         await expect(library.locator(".source")).to_be_hidden()
         await library.locator("summary").click()
