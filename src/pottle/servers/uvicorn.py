@@ -35,15 +35,19 @@ class _Server(uvicorn.Server):
 class _FalseAlarms(logging.Filter):
     """Keeps back what uvicorn takes for an error of the application, and what is none.
 
-    It cancels calls when their time is over, and logs that. And of websockets that were refused by a
-    response it says that they were not answered; Pottle answers all of them.
+    It cancels calls when their time is over, and logs that. Of websockets that were refused by a
+    response it says that they were not answered; Pottle answers all of them. And that the application
+    does not start is said by whoever called `serve`.
     """
 
-    def __init__(self, shutdown: Shutdown) -> None:
+    def __init__(self, serving: Serving, shutdown: Shutdown) -> None:
         super().__init__()
+        self._serving = serving
         self._requested = shutdown.requested
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if self._serving.failure is not None:
+            return False
         if record.msg == "ASGI callable returned without completing handshake.":
             return False
         error = record.exc_info[1] if record.exc_info else None
@@ -69,7 +73,7 @@ async def serve(
         ssl_ca_certs=settings.ca_certs,
     )
     server = _Server(config)
-    false_alarms = _FalseAlarms(shutdown)
+    false_alarms = _FalseAlarms(serving, shutdown)
     logging.getLogger("uvicorn.error").addFilter(false_alarms)
 
     async def stop() -> None:
