@@ -306,6 +306,21 @@ def test_open_socket_of_the_parent(hello: Path, name: str) -> None:
             assert server.stop() == 0
 
 
+def test_open_unix_socket_of_the_parent(hello: Path, tmp_path: Path) -> None:
+    """It is the parent's, who made it: its file stays."""
+    path = tmp_path / "parent.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        command = (*POTTLE, "--app", "hello", "serve", "--fd", str(listener.fileno()))
+        with served(*command, cwd=hello, pass_fds=(listener.fileno(),)) as server:
+            assert server.ready().url == f"unix:{path}"
+            with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as client:
+                assert client.get("http://there/").text == "http 1.1"
+            assert server.stop() == 0
+        assert path.exists()
+
+
 # Worker processes
 
 

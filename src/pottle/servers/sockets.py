@@ -53,6 +53,12 @@ def claim(settings: Settings) -> tuple[Settings, Listening | None]:
     """
     listening = bind(settings)
     settings = replace(settings, port=listening.port or settings.port)
+    if settings.fd is not None:  # what it is was decided by somebody else
+        where = listening.stream.getsockname()
+        if listening.stream.family == socket.AF_UNIX:
+            settings = replace(settings, uds=where)
+        else:
+            settings = replace(settings, host=where[0])
     if not settings.binds_itself:
         return settings, listening
     listening.close()
@@ -164,6 +170,6 @@ def _inherited(fd: int) -> socket.socket:
 
 def forget(settings: Settings) -> None:
     """Remove what stays behind when the sockets are closed: the file of a Unix socket."""
-    if settings.uds is not None:
+    if settings.uds is not None and settings.fd is None:
         with contextlib.suppress(OSError):
             Path(settings.uds).unlink()
