@@ -83,6 +83,34 @@ async def test_the_second_head_of_a_connection_has_an_end_too(unused_tcp_port, m
         writer.close()
 
 
+async def test_blank_lines_do_not_keep_a_connection(unused_tcp_port, monkeypatch):
+    async with serving(unused_tcp_port):
+        monkeypatch.setattr(heads, "SLOWEST_HEAD", 0.05)
+        reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+        writer.write(HEAD + b"\r\n")
+        assert await reader.readuntil(b"here")
+        writer.write(b"\r\n")
+        async with asyncio.timeout(3):  # uvicorn's own time for a silent connection is 5 seconds
+            assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+
+
+async def test_a_websocket_on_a_connection_that_was_used_before(unused_tcp_port, monkeypatch):
+    async with serving(unused_tcp_port):
+        monkeypatch.setattr(heads, "SLOWEST_HEAD", 0.1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+        writer.write(HEAD + b"\r\n")
+        assert await reader.readuntil(b"here")
+        key = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+        writer.write(HEAD.replace(b"/ ", b"/echo ") + upgrade + key + b"\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        await later(0.3)
+        writer.write(b"\x82\x83\0\0\0\0abc")  # a masked frame (RFC 6455 section 5.2)
+        assert await reader.readexactly(5) == b"\x82\x03abc"
+        writer.close()
+
+
 async def test_a_connection_that_says_nothing_is_closed(unused_tcp_port, monkeypatch):
     async with serving(unused_tcp_port):
         monkeypatch.setattr(heads, "SLOWEST_HEAD", 0.05)

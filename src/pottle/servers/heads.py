@@ -35,7 +35,7 @@ class BoundedHeads(HttpToolsProtocol):
         super().data_received(data)
         # The method is noted when the head is complete, and is not there while one is coming in.
         scope: Any = self.scope  # None before the first request
-        if scope is not None and "method" in scope:
+        if scope is not None and "method" in scope and not self._is_answered(scope):
             if self._waiting is not None:
                 self._settle()
             return
@@ -44,6 +44,16 @@ class BoundedHeads(HttpToolsProtocol):
             self._refuse(b"431 Request Header Fields Too Large")
         elif self._waiting is None:
             self._waiting = self.loop.call_later(SLOWEST_HEAD, self._give_up)
+
+    def _is_answered(self, scope: Any) -> bool:
+        """Whether all was said about *scope*, so that what comes now stands before another head.
+
+        Blank lines may; uvicorn has stopped its own timer for them. A body may go on after its answer.
+        """
+        cycle: Any = self.cycle  # None before the first request, another's for a websocket
+        if cycle is None or cycle.scope is not scope:
+            return False
+        return bool(cycle.response_complete and not cycle.more_body)
 
     def _settle(self) -> None:
         self._size = 0
