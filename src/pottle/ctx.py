@@ -7,7 +7,7 @@ its parts. Each part is made on first touch. Whoever pushes a context pops it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextvars import Token
+from contextvars import Context, Token, copy_context
 from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -164,18 +164,9 @@ class AppContext:
 
     @property
     def g(self) -> AppGlobals:
-        """The namespace. That of a request or websocket inside a context of the same application
-        is the outer one's, so that a test can look at it; a bare app context has its own."""
+        """The namespace. Every context has its own; only copies of a context share it."""
         if self._g is None:
-            outer = None if self.token is None else self.token.old_value
-            if (
-                isinstance(outer, AppContext)
-                and outer.app is self.app
-                and (self.has_request or self.has_websocket)
-            ):
-                self._g = outer.g
-            else:
-                self._g = self.app.app_ctx_globals_class()
+            self._g = self.app.app_ctx_globals_class()
         return self._g  # type: ignore[no-any-return]  # the class is the application's choice
 
     @g.setter
@@ -273,7 +264,7 @@ class AppContext:
                 self.match_request()
                 await self.app.plan.open_session(self)
         except BaseException:
-            self._leave(self.token)
+            self.leave()
             raise
 
     async def pop(self, exc: BaseException | None = None) -> None:
@@ -292,9 +283,12 @@ class AppContext:
             if self._original is None:
                 await self.teardown(exc)
         finally:
-            self._leave(token)
+            self.leave()
 
-    def _leave(self, token: Token[Any]) -> None:
+    def leave(self) -> None:
+        """Make current what was current before, tearing nothing down."""
+        token = self.token
+        assert token is not None
         self.token = None
         current.reset(token)
         if self._shown is not None:
@@ -360,6 +354,28 @@ class AppContext:
     def __repr__(self) -> str:
         of = "" if self.connection is None else f" {self.connection!r}"
         return f"<{type(self).__name__} of {self.app.name!r}{of}>"
+
+
+def clean_context() -> Context:
+    """The context variables as they are here, without those that show a context of ours.
+
+    For whatever outlives the exchange in which it is started, or is none of its business: background
+    tasks, timers, calls of other applications.
+    """
+    context = copy_context()
+    if context.get(current) is None:
+        return context
+    clean = Context()
+    for variable, value in context.items():
+        if not isinstance(_behind(value), AppContext):
+            clean.run(variable.set, value)
+    return clean
+
+
+def _behind(value: Any) -> Any:
+    """The context that *value* is, or shows to Flask (`pottle.compat.flask.context`)."""
+    module = type(value).__module__
+    return getattr(value, "behind", value) if module.startswith("pottle.compat.flask") else value
 
 
 def has_app_context() -> bool:

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, cast
 
+from .ctx import clean_context
 from .errors import ErrorCollector, SetupError
 from .signals import got_serving_exception
 from .sync import run_sync_iterable
@@ -113,7 +114,9 @@ class Lifespan:
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> asyncio.Task[None]:
         """Run *func* in a task of its own, in an app context; shutdown waits for it."""
-        task = asyncio.get_running_loop().create_task(self._run(func, args, kwargs))
+        task = asyncio.get_running_loop().create_task(
+            self._run(func, args, kwargs), context=clean_context()
+        )
         self.background_tasks.add(task)
         task.add_done_callback(self.background_tasks.discard)
         return task

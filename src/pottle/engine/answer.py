@@ -30,10 +30,23 @@ def is_streamed(response: Response) -> bool:
     return type(response.response) is not DataBody
 
 
-def send_response(
+async def send_response(
+    exchange: Exchange, response: Response, prefix: str = "http.response"
+) -> None:
+    """Send *response* whole. *prefix* is that of the messages, which differs for websockets."""
+    await begin_response(exchange, response, prefix)
+    if exchange.end_of_answer is not None:
+        await transmit(exchange.send, exchange.end_of_answer)
+
+
+def begin_response(
     exchange: Exchange, response: Response, prefix: str = "http.response"
 ) -> Coroutine[Any, Any, None]:
-    """Send *response* whole. *prefix* is that of the messages, which differs for websockets."""
+    """As `send_response`, but of a stream everything except its end, which is left to the caller.
+
+    It stands in ``exchange.end_of_answer`` then, to be sent when the context has been left: a server
+    may begin with the next request of the connection right there.
+    """
     # PERF: a plain function, since every step of a stream passes through each of the coroutines
     # that stand between it and the loop (bench: events).
     body = response.response
@@ -99,7 +112,7 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
         async with silence, response.response as body:
             # Only now: a body that cannot be opened still gets a proper error for an answer.
             exchange.answered = True
-            await _transmit(send, start)
+            await transmit(send, start)
             silence.busy = False
             chunks, encode = unencoded(body)
             # PERF: all that a piece costs is written out, and time is taken by the number of the
@@ -121,10 +134,10 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
             raise
     finally:
         live.discard(exchange)
-    await _transmit(send, {"type": body_type, "body": b"", "more_body": False})
+    exchange.end_of_answer = {"type": body_type, "body": b"", "more_body": False}
 
 
-async def _transmit(send: Send, message: Event) -> None:
+async def transmit(send: Send, message: Event) -> None:
     """Send; the server's word that the client is gone is no error of the application."""
     try:
         await send(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ctx import AppContext
-from ..typing import Receive, Scope, Send
+from ..typing import Event, Receive, Scope, Send
 from ..wrappers import Request, Websocket
 from .inbox import Inbox
 from .kinds import HTTP
@@ -20,6 +20,8 @@ class Exchange(AppContext):
     made_inbox: Inbox | None = None
     #: Whether the head of the answer went out, after which no other answer is possible.
     answered = False
+    #: The message that ends a streamed answer, until it is sent.
+    end_of_answer: Event | None = None
     #: Whether the teardown functions ran already, beside the view.
     torn_down = False
     #: Whether the server's shutdown ended this exchange, and not its client.

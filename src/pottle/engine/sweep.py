@@ -12,6 +12,8 @@ import math
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+from ..ctx import clean_context
+
 #: Seconds between two looks.
 INTERVAL = 0.05
 
@@ -63,7 +65,10 @@ class Sweep:
         return self.turn + math.ceil(turns(seconds))
 
     def _start(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._take_turn)
+        # Not in the context of whoever happens to be the first to wait, which would live on in it.
+        self._timer = asyncio.get_running_loop().call_later(
+            INTERVAL, self._take_turn, context=clean_context()
+        )
 
     def _take_turn(self) -> None:
         self._timer = None

@@ -11,13 +11,11 @@ import io
 import sys
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future
-from contextvars import Context, copy_context
 from typing import Any
 
 from a2wsgi.wsgi import WSGIResponder
 
-from ..active import current
-from ..ctx import AppContext
+from ..ctx import clean_context
 from ..engine.inbox import Inbox, drive
 from ..errors import ClientDisconnected
 from ..threads import thread_pool
@@ -72,7 +70,7 @@ class WSGICall:
         executor: Any = thread_pool()  # which is none of the class that a2wsgi names
         responder = WSGIResponder(self._wsgi, executor, AHEAD)
         call = responder(_plain(self.scope), self._unused, self._send)
-        task = self.loop.create_task(call, context=_context_without_ours())
+        task = self.loop.create_task(call, context=clean_context())
         cancelled: asyncio.CancelledError | None = None
         while not task.done():
             try:
@@ -233,25 +231,3 @@ def _environ(scope: Scope) -> dict[str, Any]:
         # client that left that it was no error.
         environ["wsgi.input_terminated"] = True
     return environ
-
-
-def _context_without_ours() -> Context:
-    """The context variables as they are here, without those that show a context of ours.
-
-    There is one where a request is made within another, as in tests; and under the bridge Flask's
-    variables show it, where an application of Flask's is to find its own or none.
-    """
-    context = copy_context()
-    if context.get(current) is None:
-        return context
-    other = Context()
-    for variable, value in context.items():
-        if not isinstance(_behind(value), AppContext):
-            other.run(variable.set, value)
-    return other
-
-
-def _behind(value: Any) -> Any:
-    """The context that *value* is, or shows to Flask (`pottle.compat.flask.context`)."""
-    module = type(value).__module__
-    return getattr(value, "behind", value) if module.startswith("pottle.compat.flask") else value

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
+from pottle.ctx import clean_context
 from pottle.servers.heads import BoundedHeads
 from pottle.servers.logs import access_logger
 from pottle.servers.settings import ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from contextvars import Context
 
     from pottle.servers.settings import Settings
     from pottle.servers.shutdown import Serving, Shutdown
@@ -30,6 +33,25 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
+
+
+class RequestProtocol(BoundedHeads):
+    """Gives each request context variables of its own, copied from those the server started with.
+
+    Otherwise a request could see what the one before it on the same connection has set: on asyncio, a
+    transport that resumes reading while a request is answered goes on in that request's context, and a
+    pipelined request is started from within the one before it.
+    """
+
+    def __init__(self, *args: Any, variables: Context, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._variables = variables
+
+    def data_received(self, data: bytes) -> None:
+        self._variables.copy().run(super().data_received, data)
+
+    def on_response_complete(self) -> None:
+        self._variables.copy().run(super().on_response_complete)
 
 
 class _FalseAlarms(logging.Filter):
@@ -64,7 +86,7 @@ async def serve(
         cast(Any, serving),  # uvicorn spells the types of ASGI messages in its own classes
         interface="asgi3",
         lifespan="on",
-        http=BoundedHeads,
+        http=cast(Any, partial(RequestProtocol, variables=clean_context())),
         log_config=None,
         access_log=settings.access_log,
         timeout_graceful_shutdown=cast(int, grace),  # any number will do at run time

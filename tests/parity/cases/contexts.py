@@ -257,9 +257,9 @@ CASES: list[Case] = [
             return [body, "seen" in g]
     """),
         differs=Differs(
-            "A request, but not a bare context, shares the `g`",
-            {"0.value.0": "outer", "0.value.1": True},
-            on="0.23",
+            "Every request has a `g` of its own",
+            {"0.value.0": "none", "0.value.1": False},
+            on="0.21",
         ),
     ),
     case(

@@ -20,7 +20,8 @@ from ...ctx import AppContext
 from ...routing import PottleMap, PottleRule
 from ...utils import mark_coroutine_function
 from ...wrappers import Response
-from .context import FlaskContext, face_of
+from .context import FlaskContext, face_of, outer_context
+from .request import SHARES
 from .wsgi import request_from
 
 #: Untyped: what is spelled one way there and the other way here meets in the class below.
@@ -64,9 +65,8 @@ class Flask(_Flask, Pottle):  # type: ignore[misc]
     async def do_teardown_appcontext(
         self, ctx: AppContext, exc: BaseException | None = None
     ) -> None:
-        outer = ctx.token.old_value if ctx.token is not None else None
-        # A request within an application context took that one over: it is not at its end.
-        if ctx.connection is None or getattr(outer, "app", None) is not self:
+        # Of a request that has taken over an application context: that one is not at its end.
+        if outer_context(ctx) is None:
             await Pottle.do_teardown_appcontext(self, ctx, exc)
 
     def make_response(self, rv: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # Flask's signature
@@ -102,6 +102,13 @@ class Flask(_Flask, Pottle):  # type: ignore[misc]
             return self.request_context(builder.get_environ())
         finally:
             builder.close()
+
+    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> Any:
+        """Flask's test client, whose requests use the application context that the test is in."""
+        client: Any = _Flask.test_client(self, use_cookies, **kwargs)
+        if hasattr(client, "environ_base"):
+            client.environ_base[SHARES] = True
+        return client
 
     # Calls of servers.
     wsgi_app: Any = Pottle.wsgi_app  # pyright: ignore[reportIncompatibleMethodOverride]  # the same

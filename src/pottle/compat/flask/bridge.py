@@ -16,7 +16,7 @@ from ...ctx import AppContext
 from ...errors import SetupError
 from ...sync import step_in_thread
 from ...utils import environment, is_async
-from .context import app_variable, face_of, request_variable, reset
+from .context import app_variable, face_of, outer_context, request_variable, reset
 from .request import ENVIRON, PRESERVE, request_face
 
 greenlets: Any
@@ -122,11 +122,10 @@ class Shown:
         face = face_of(context)
         self._reset: list[tuple[ContextVar[Any], Token[Any]]] = []
         connected = context.has_request or context.has_websocket
-        outer = app_variable.get(None)
-        # A request within an application context of the same application takes that one over, up to
-        # Flask 3.1; from then on there is one variable for both.
-        taken_over = connected and outer is not None and outer.app is context.app
-        if not taken_over or request_variable is None:
+        outer = outer_context(context)
+        if outer is not None:
+            context.g = outer.g
+        if outer is None or request_variable is None:
             self._reset.append((app_variable, app_variable.set(face)))
         if connected and request_variable is not None:
             self._reset.append((request_variable, request_variable.set(face)))

@@ -12,13 +12,15 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import flask
 import flask.ctx
 import flask.globals
 
 from ...active import current
 from ...ctx import AppContext
+from ...engine.exchange import Exchange
 from ...sync import run_step
-from .request import FlaskRequest, request_face
+from .request import ENVIRON, SHARES, FlaskRequest, request_face
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
@@ -126,7 +128,7 @@ class FlaskContext(_Base):  # type: ignore[misc]  # one or two classes, by Flask
 
     def push(self) -> None:
         context = self.behind
-        if context.token is None:
+        if context.token is None and not isinstance(context, Exchange):
             run_step(context.push())
             self._pushed.append(None)
         else:
@@ -208,6 +210,27 @@ def end_all_above(context: AppContext) -> None:
         if again is None:
             return
         again.end()
+
+
+def outer_context(context: AppContext) -> AppContext | None:
+    """The application context whose `g` the request of *context* uses, and at whose end it is torn down.
+
+    Up to Flask 3.1 a request within an application context takes that one over, so a whole application
+    of Flask's may count on it: for what its test client asks and for contexts that are pushed by hand.
+    Never for a request that a server has received, whose task may carry the context of another.
+    """
+    token = context.token
+    connected = context.has_request or context.has_websocket
+    if request_variable is None or token is None or not connected:
+        return None
+    if not isinstance(context.app, flask.Flask):
+        return None
+    if isinstance(context, Exchange) and SHARES not in context.scope.get(ENVIRON, {}):
+        return None
+    outer = token.old_value
+    if isinstance(outer, AppContext) and outer.app is context.app:
+        return outer
+    return None
 
 
 def reset(variable: ContextVar[Any], token: Token[Any]) -> None:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 ENVIRON = "pottle.environ"
 #: In an environment that a test client makes: what is to be given the context, to keep it.
 PRESERVE = "werkzeug.debug.preserve_context"
+#: In an environment that Flask's test client makes: the request uses the application context around it.
+SHARES = "pottle.shares_context"
 
 
 def request_face(context: AppContext) -> FlaskRequest:
