@@ -270,7 +270,8 @@ async def test_at_most_one_event_is_read_ahead_of_a_view_that_does_something_els
         return first + b"".join([chunk async for chunk in chunks])
 
     events = [piece(b"%d" % number) for number in range(5)]
-    async with calling(app_for(view), post_scope(), *events, piece(b"", False)) as peer:
+    app = app_for(view, READ_AHEAD_MESSAGES=1)
+    async with calling(app, post_scope(), *events, piece(b"", False)) as peer:
         async with asyncio.timeout(5):
             while peer.asked < 2:
                 await asyncio.sleep(0.01)

@@ -293,7 +293,7 @@ async def test_an_idle_websocket_keeps_few_objects() -> None:
     assert running_sweep().members == set()
     # The exchange, the websocket and the inbox; the call, its life and its watch, the handler's
     # frame around it, and the message that is waited for.
-    assert grown.total() <= (8 + WRAPPERS) * connections, grown
+    assert grown.total() <= (9 + WRAPPERS) * connections, grown
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)

@@ -273,7 +273,7 @@ def test_a_client_that_leaves_a_suspended_view(
             reset(client)
         left = time.monotonic()
     moment, error = when_ended(server, f"{name}-{how}")
-    assert error == "ClientDisconnected"
+    assert error == "RequestCancelled"
     assert moment - left < PROMISE
 
 
@@ -289,7 +289,7 @@ def test_a_client_that_leaves_a_stream(server: Served, name: str, how: str) -> N
             reset(client)
         left = time.monotonic()
     moment, error = when_ended(server, f"{name}-{how}")
-    assert error in {"ClientDisconnected", "GeneratorExit"}
+    assert error in {"RequestCancelled", "GeneratorExit"}
     assert moment - left < PROMISE
 
 
@@ -308,7 +308,7 @@ def test_a_client_that_leaves_a_websocket(server: Served, name: str, how: str) -
             client.socket.shutdown(socket.SHUT_RDWR)
             client.socket.close()
     moment, error = when_ended(server, f"{name}-{how}")
-    assert error == "WebsocketDisconnect"
+    assert error == "WebsocketCancelled"
     assert moment - left < PROMISE
 
 

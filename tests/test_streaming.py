@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -367,7 +367,8 @@ async def test_a_source_that_waits_is_closed_when_the_client_leaves() -> None:
         await connection.send_complete()
         assert await connection.receive() == b"first"
         await connection.disconnect()
-    assert seen == [ClientDisconnected, "finally"]
+    assert issubclass(seen[0], ClientDisconnected)
+    assert seen[1:] == ["finally"]
 
 
 async def test_teardown_learns_that_the_client_has_left() -> None:
@@ -381,7 +382,7 @@ async def test_teardown_learns_that_the_client_has_left() -> None:
     async with calling(app, http_scope(), END) as peer:
         await peer.until_sent(2)
         peer.put(GONE)
-    assert seen == [ClientDisconnected]
+    assert [issubclass(kind, ClientDisconnected) for kind in seen] == [True]
 
 
 async def endless() -> AsyncIterator[str]:
@@ -567,27 +568,19 @@ async def test_a_teardown_that_fails_after_a_stream_is_logged(
 # Time, ledger 23
 
 
-async def test_a_silent_source_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
-    closed: list[str] = []
+async def test_a_silent_source_may_be_silent() -> None:
+    """RESPONSE_TIMEOUT is for clients that take nothing."""
 
     async def view() -> Any:
         async def source() -> AsyncIterator[str]:
             yield "half"
-            try:
-                await asyncio.sleep(100)
-            finally:
-                closed.append("closed")
+            await asyncio.sleep(0.3)
+            yield "whole"
 
         return source()
 
-    app = app_for(view, RESPONSE_TIMEOUT=0.05)
-    with announced(app) as seen:
-        peer = await call(app, http_scope(), END)
-    assert chunks_of(peer) == [b"half"]
-    assert not peer.is_complete
-    assert closed == ["closed"]
-    assert [type(error) for error in seen] == [TimeoutError]
-    assert len(caplog.records) == 1
+    peer = await call(app_for(view, RESPONSE_TIMEOUT=0.05), http_scope(), END)
+    assert (chunks_of(peer)[:2], peer.is_complete) == ([b"half", b"whole"], True)
 
 
 async def test_the_time_out_bounds_idleness_and_not_the_whole() -> None:
@@ -629,62 +622,33 @@ async def test_a_client_that_takes_nothing_is_cut_off(caplog: pytest.LogCaptureF
         async with asyncio.timeout(1):
             await app(http_scope(), peer.receive, send)
     assert (peer.body, peer.is_complete, closed) == (b"xx", False, ["closed"])
-    assert [type(error) for error in seen] == [TimeoutError]
-    assert len(caplog.records) == 1
+    assert seen == []  # it is no error of the application
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "took nothing for 0.1 seconds (RESPONSE_TIMEOUT)" in record.getMessage()
 
 
 @pytest.mark.parametrize("limit", [0.05, 0.22])
 async def test_a_time_out_is_never_early_and_hardly_late(limit: float) -> None:
     async def view() -> Any:
         async def source() -> AsyncIterator[str]:
-            nonlocal begun
             await asyncio.sleep(0.03)
             yield "x"
+
+        return source()
+
+    loop, peer = asyncio.get_running_loop(), Peer(END)
+    begun = 0.0
+
+    async def send(message: dict[str, Any]) -> None:
+        nonlocal begun
+        if message.get("body"):
             begun = loop.time()
             await asyncio.sleep(100)
+        await peer.send(message)
 
-        return source()
-
-    loop = asyncio.get_running_loop()
-    begun = 0.0
-    await call(app_for(view, RESPONSE_TIMEOUT=limit), http_scope(), END)
+    await app_for(view, RESPONSE_TIMEOUT=limit)(http_scope(), peer.receive, send)
     assert limit <= loop.time() - begun < limit + 0.5
-
-
-async def test_a_source_that_goes_on_when_its_time_is_up(caplog: pytest.LogCaptureFixture) -> None:
-    async def view() -> Any:
-        async def source() -> AsyncIterator[str]:
-            yield "in time"
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(100)
-            yield "too late"
-
-        return source()
-
-    app = app_for(view, RESPONSE_TIMEOUT=0.05)
-    with announced(app) as seen:
-        peer = await call(app, http_scope(), END)
-    assert (peer.body, peer.is_complete) == (b"in time", False)
-    assert [type(error) for error in seen] == [TimeoutError]
-    assert len(caplog.records) == 1
-
-
-async def test_a_source_that_ends_when_its_time_is_up() -> None:
-    task = asyncio.current_task()
-    assert task is not None
-
-    async def view() -> Any:
-        async def source() -> AsyncIterator[str]:
-            yield "in time"
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(100)
-
-        return source()
-
-    peer = Peer(END)
-    await app_for(view, RESPONSE_TIMEOUT=0.05)(http_scope(), peer.receive, peer.send)
-    assert (peer.body, peer.is_complete) == (b"in time", True)
-    assert task.cancelling() == 0
 
 
 async def test_a_cancellation_by_others_is_no_time_out() -> None:

@@ -45,7 +45,9 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "PRESERVE_CONTEXT_ON_EXCEPTION": None,
     "PROPAGATE_EXCEPTIONS": None,
     "PROVIDE_AUTOMATIC_OPTIONS": True,
-    "RESPONSE_TIMEOUT": 60,  # seconds without a byte
+    "READ_AHEAD_MESSAGES": 16,
+    "READ_AHEAD_SIZE": 64 * 1024,  # bytes
+    "RESPONSE_TIMEOUT": 60,  # seconds in which a client takes nothing
     "SECRET_KEY": None,
     "SECRET_KEY_FALLBACKS": None,
     "SEND_FILE_MAX_AGE_DEFAULT": timedelta(hours=12),

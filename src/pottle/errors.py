@@ -8,8 +8,12 @@ PottleError                      whatever the developer can put right
 ├── BodyConsumedError            a body that was streamed is asked for again
 └── WebsocketStateError          an operation that this state of the websocket does not allow
 
-ClientDisconnected               the client left; a `CancelledError`, so `finally` runs and
-└── WebsocketDisconnect          `except Exception` does not swallow it
+ClientDisconnected               a client left
+├── WebsocketDisconnect          with a close code and a reason
+├── RequestCancelled             in the task that serves it: a `CancelledError`, too, so that `finally`
+├── WebsocketCancelled           runs and `except Exception` does not swallow it
+├── PeerDisconnected             anywhere else: an `Exception`, too
+└── PeerWebsocketDisconnect
 """
 
 from __future__ import annotations
@@ -53,11 +57,25 @@ class WebsocketStateError(PottleError, RuntimeError):
     """The operation does not fit the state of the websocket: which, and which would, it says."""
 
 
-class ClientDisconnected(asyncio.CancelledError):
+class ClientDisconnected(BaseException):
     """The client left while the application was still at work for it.
 
-    A `asyncio.CancelledError`: clean-up in `finally` runs, and it is no failure of the application.
+    In the task that serves the client it is also an `asyncio.CancelledError` (`RequestCancelled`):
+    clean-up in `finally` runs, ``except Exception`` does not swallow it, and it is no failure of the
+    application. Anywhere else, such as in a task that sends to many clients, it is also an `Exception`
+    (`PeerDisconnected`): one client of many is gone, and the work goes on.
     """
+
+    #: Identifies the connection whose client has left; None where the error was made by hand.
+    connection: Any = None
+
+    def as_cancellation(self) -> ClientDisconnected:
+        """This error as the cancellation that it is for the exchange whose client has left."""
+        if isinstance(self, asyncio.CancelledError):
+            return self
+        error = RequestCancelled(*self.args)
+        error.connection = self.connection
+        return error
 
 
 class WebsocketDisconnect(ClientDisconnected):
@@ -75,17 +93,50 @@ class WebsocketDisconnect(ClientDisconnected):
     def __str__(self) -> str:
         return f"websocket closed with {self.code}" + (f": {self.reason}" if self.reason else "")
 
+    def as_cancellation(self) -> ClientDisconnected:
+        if isinstance(self, asyncio.CancelledError):
+            return self
+        error = WebsocketCancelled(self.code, self.reason)
+        error.connection = self.connection
+        return error
 
-def disconnect_in(group: BaseExceptionGroup[BaseException]) -> ClientDisconnected | None:
-    """The disconnect that *group* is made of, if it is made of nothing else.
 
+class RequestCancelled(ClientDisconnected, asyncio.CancelledError):
+    """The client of this request left: what is at work for it is cancelled."""
+
+
+class WebsocketCancelled(WebsocketDisconnect, asyncio.CancelledError):
+    """The client of this websocket left: its handler is cancelled."""
+
+
+class PeerDisconnected(ClientDisconnected, Exception):
+    """Some client left, not the one that this code is at work for. An ordinary exception."""
+
+
+class PeerWebsocketDisconnect(WebsocketDisconnect, PeerDisconnected):
+    """Some websocket was closed, not the one that this code is at work for. An ordinary exception."""
+
+
+def disconnect_in(error: BaseException, connection: Any = None) -> ClientDisconnected | None:
+    """The disconnect of *connection* that *error* is, or that a group of errors is made of alone.
+
+    As the cancellation that it is there; None if *error* is anything else, or of another connection.
     Before Python 3.13 an `asyncio.TaskGroup` takes a subclass of `CancelledError` for an error.
     """
-    matching, rest = group.split(ClientDisconnected)
-    found: BaseException | None = matching
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found if rest is None and isinstance(found, ClientDisconnected) else None
+
+    def is_ours(error: BaseException) -> bool:
+        return isinstance(error, ClientDisconnected) and (
+            connection is None or error.connection in (None, connection)
+        )
+
+    if isinstance(error, BaseExceptionGroup):
+        matching, rest = error.split(is_ours)
+        found: BaseException | None = None if rest is not None else matching
+        while isinstance(found, BaseExceptionGroup):
+            found = found.exceptions[0]
+    else:
+        found = error if is_ours(error) else None
+    return found.as_cancellation() if isinstance(found, ClientDisconnected) else None
 
 
 class ErrorCollector:

@@ -13,8 +13,8 @@ from collections.abc import Coroutine
 from types import EllipsisType, TracebackType
 from typing import Any, cast
 
-from ..errors import ClientDisconnected
-from ..typing import Event, Send
+from ..errors import ClientDisconnected, RequestCancelled, ResultError
+from ..typing import Event
 from ..utils import encode_headers
 from ..wrappers import Response
 from ..wrappers.bodies import DataBody, FileBody, IterableBody, ResponseBody, unencoded
@@ -23,6 +23,12 @@ from .sweep import running_sweep, turns
 
 #: Answers that have no body, whatever the view returned (RFC 9110 sections 15.3.5, 15.4.5).
 _BODYLESS = frozenset({204, 304})
+
+#: Bytes of a response that refuses a websocket, at most.
+LARGEST_REFUSAL = 1024 * 1024
+
+#: Bytes of a buffered answer that are given to the server at once.
+PIECE = 256 * 1024
 
 
 def is_streamed(response: Response) -> bool:
@@ -36,7 +42,7 @@ async def send_response(
     """Send *response* whole. *prefix* is that of the messages, which differs for websockets."""
     await begin_response(exchange, response, prefix)
     if exchange.end_of_answer is not None:
-        await transmit(exchange.send, exchange.end_of_answer)
+        await transmit(exchange, exchange.end_of_answer)
 
 
 def begin_response(
@@ -72,14 +78,57 @@ def begin_response(
 async def _send_at_once(exchange: Exchange, body: ResponseBody, start: Event, rest: Event) -> None:
     """Send an answer that is there already."""
     exchange.answered = True
+    data: bytes = rest.get("body") or b""
     try:
         await exchange.send(start)
-        await exchange.send(rest)
+        if len(data) > PIECE:
+            await send_pieces(exchange, data, rest["type"])
+        else:
+            await exchange.send(rest)
     except OSError as error:
-        raise ClientDisconnected(str(error)) from error
+        raise _left(exchange, error) from error
     finally:
         if type(body) is not DataBody:
             await _discard(body)
+
+
+async def buffered(response: Response) -> Response:
+    """*response* with the whole of its body in memory, which is how a websocket is refused.
+
+    Servers have no streams there. Raises `ResultError` for more than `LARGEST_REFUSAL` bytes.
+    """
+    data = bytearray()
+    async with response.response as body:
+        chunks, encode = unencoded(body)
+        async for chunk in chunks:
+            data += encode(chunk)
+            if len(data) > LARGEST_REFUSAL:
+                raise ResultError(
+                    f"The response that refuses a websocket has more than {LARGEST_REFUSAL} bytes. It"
+                    " is sent as one message: answer with less, or with the address of the rest."
+                )
+    response.set_data(bytes(data))
+    return response
+
+
+async def send_pieces(exchange: Exchange, data: bytes, body_type: str) -> None:
+    """Send the body of a large answer, so that its client takes it before more of it is given away.
+
+    One that takes nothing of a piece for as long as a stream may be blocked has left.
+    """
+    inbox, timeout = exchange.inbox, exchange.plan.response_timeout
+    view = memoryview(data)
+    for begin in range(0, len(data), PIECE):
+        end = begin + PIECE
+        message = {"type": body_type, "body": bytes(view[begin:end]), "more_body": end < len(data)}
+        await inbox.until_sent(exchange.send(message), timeout)
+
+
+def _left(exchange: Exchange, error: OSError) -> ClientDisconnected:
+    """What it means that a server raises in `send` (ASGI 2.4): the client has left."""
+    left = RequestCancelled(str(error))
+    left.connection = exchange.inbox
+    return left
 
 
 async def _discard(body: ResponseBody) -> None:
@@ -99,9 +148,10 @@ def _goes_by_path(exchange: Exchange, body: Any) -> bool:
 
 
 async def _stream(exchange: Exchange, response: Response, start: Event, body_type: str) -> None:
-    if exchange.inbox.gone is not None:
+    inbox = exchange.inbox
+    if inbox.gone is not None:
         await _discard(response.response)
-        raise exchange.inbox.disconnect_error()
+        await inbox.raise_disconnect()
     send = exchange.send
     live = exchange.app.live_exchanges
     silence = Silence(exchange, response, body_type)
@@ -112,8 +162,12 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
         async with silence, response.response as body:
             # Only now: a body that cannot be opened still gets a proper error for an answer.
             exchange.answered = True
-            await transmit(send, start)
-            silence.busy = False
+            silence.busy = sweep.turn
+            try:
+                await send(start)
+            except OSError as error:
+                raise _left(exchange, error) from error
+            silence.busy = 0
             chunks, encode = unencoded(body)
             # PERF: all that a piece costs is written out, and time is taken by the number of the
             # sweep's turn: no timer, and no coroutine but the server's (bench: stream).
@@ -122,12 +176,15 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
                     await silence.settle()
                 if chunk.__class__ is not bytes:
                     chunk = encode(chunk)
-                silence.busy = True
+                inbox.sent += 1
+                if not inbox.sent & 7:
+                    await inbox.give_turn()
+                silence.busy = sweep.turn
                 try:
                     await send({"type": body_type, "body": chunk, "more_body": True})
                 except OSError as error:
-                    raise ClientDisconnected(str(error)) from error
-                silence.busy = False
+                    raise _left(exchange, error) from error
+                silence.busy = 0
                 silence.since = sweep.turn
     except ClientDisconnected:
         if not exchange.shut_down:
@@ -137,32 +194,33 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
     exchange.end_of_answer = {"type": body_type, "body": b"", "more_body": False}
 
 
-async def transmit(send: Send, message: Event) -> None:
-    """Send; the server's word that the client is gone is no error of the application."""
+async def transmit(exchange: Exchange, message: Event) -> None:
+    """Send *message*; the server's word that the client is gone is no error of the application."""
     try:
-        await send(message)
+        await exchange.inbox.until_sent(exchange.send(message), exchange.plan.response_timeout)
     except OSError as error:
-        raise ClientDisconnected(str(error)) from error
+        raise _left(exchange, error) from error
 
 
 class Silence:
-    """The silence of a stream: after `keep_alive` seconds it is filled, after the time-out ended.
+    """The silence of a stream: after `keep_alive` seconds it is filled. And its blocked sends.
 
-    A small chunk fills it, only while the stream waits for its source, so that no two sends overlap.
+    A small chunk fills it, only while the stream waits for its source, so that no two sends overlap. A
+    client that takes nothing for as long as the time-out has left; how long a source is silent is
+    its own affair.
     """
 
     __slots__ = (
         "_appointment",
         "_body_type",
-        "_expired",
         "_filled",
         "_filler",
+        "_inbox",
         "_interval",
         "_limit",
-        "_others",
         "_response",
         "_send",
-        "_task",
+        "_timeout",
         "busy",
         "since",
         "sweep",
@@ -172,25 +230,21 @@ class Silence:
         timeout = response.timeout
         if isinstance(timeout, EllipsisType):
             timeout = exchange.plan.response_timeout
-        task = asyncio.current_task()
-        assert task is not None
         self.sweep = running_sweep()
         #: The turn of the sweep in which the last piece had gone.
         self.since = self.sweep.turn
-        #: Whether something is being sent, or time is up.
-        self.busy = True
+        #: The turn in which the sending of something has begun that has not gone yet; 0: nothing.
+        self.busy = self.since
+        self._timeout = timeout
         self._limit = turns(timeout)
         self._interval = turns(response.keep_alive)
         self._response = response
         self._body_type = body_type
+        self._inbox = exchange.inbox
         self._send = exchange.send
         self._filler: asyncio.Task[None] | None = None
         # The turn in which the last filler had gone.
         self._filled = self.since
-        # Who is cancelled when time is up, and how many cancellations of it are somebody else's.
-        self._task = task
-        self._others = task.cancelling()
-        self._expired = False
         # The turn in which `look` is called.
         self._appointment = 0
 
@@ -207,30 +261,22 @@ class Silence:
         if self._filler is not None:
             self._filler.cancel()
             await asyncio.wait({self._filler})
-        # As `asyncio.timeout` does it: time was up only if nobody else has cancelled.
-        if (
-            self._expired
-            and self._task.uncancel() <= self._others
-            and exc_type is asyncio.CancelledError
-        ):
-            raise TimeoutError from exc_value
 
     def _appoint(self, quiet: int) -> None:
         """Have `look` called when something is due if nothing is sent after the turn *quiet*."""
-        due = min(self.since + self._limit, quiet + self._interval)
+        due = min((self.busy or self.sweep.turn) + self._limit, quiet + self._interval)
         if due != math.inf:
             self._appointment = math.ceil(due)
             self.sweep.appoint(self._appointment, self)
 
     def look(self, turn: int) -> None:
         """Do what is due, and see when there may be something again."""
-        if turn >= self.since + self._limit:
-            self._expired = self.busy = True
-            self._task.cancel()
+        if self.busy and turn >= self.busy + self._limit:
+            self._inbox.give_up(self._timeout)
             return
         quiet = turn if self.busy else max(self.since, self._filled)
         if turn >= quiet + self._interval:
-            self.busy = True
+            self.busy = turn
             self._filler = asyncio.get_running_loop().create_task(self._fill())
             quiet = turn
         self._appoint(quiet)
@@ -242,15 +288,10 @@ class Silence:
         except OSError:
             return  # the client is gone; the watch will say so
         self._filled = self.sweep.turn
-        self.busy = False
+        self.busy = 0
 
     async def settle(self) -> None:
-        """Wait until a filler that is under way has gone.
-
-        Raises `TimeoutError` if time is up, and the source went on although it was told.
-        """
-        if self._expired:
-            raise TimeoutError
+        """Wait until a filler that is under way has gone."""
         if self._filler is not None:
             filler, self._filler = self._filler, None
             await filler

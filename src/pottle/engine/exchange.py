@@ -52,7 +52,12 @@ class Exchange(AppContext):
         """What arrives on the connection."""
         inbox = self.made_inbox
         if inbox is None:
-            inbox = self.made_inbox = Inbox(self._receive, self.route.interrupt)
+            inbox = self.made_inbox = Inbox(
+                self._receive,
+                self.route.interrupt,
+                self.plan.read_ahead,
+                websocket=self.route.kind is not HTTP,
+            )
         return inbox
 
     @property

@@ -1,8 +1,8 @@
 """What arrives on one connection, and the watch for the client's leaving.
 
-Events are pulled when somebody asks. While a view is suspended and nobody asks, a watcher reads one
-event ahead (two at the end of a request body, where only a disconnect can follow); when that is the
-disconnect, the view is cancelled with `ClientDisconnected`.
+Events are pulled when somebody asks. While a view is suspended and nobody asks, a watcher reads ahead,
+within bounds, to see whether the client leaves; then the view is cancelled with `ClientDisconnected`.
+The server's ``receive`` is never cancelled: who gives up waiting leaves it pending for the next reader.
 
 A view that never suspends costs nothing here; one that suspends for a moment next to nothing.
 """
@@ -11,25 +11,58 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Coroutine, Generator
-from typing import Any
+from collections import deque
+from collections.abc import Generator, Iterator
+from time import monotonic
+from typing import Any, NoReturn
 
-from ..errors import ClientDisconnected, WebsocketDisconnect
+from ..active import current
+from ..ctx import clean_context
+from ..errors import (
+    ClientDisconnected,
+    PeerDisconnected,
+    PeerWebsocketDisconnect,
+    RequestCancelled,
+    WebsocketCancelled,
+)
 from ..typing import Event, Receive
+from ..waiting import Shielded, go_on
 from .sweep import Sweep, running_sweep
 
 _LEAVING = frozenset({"http.disconnect", "websocket.disconnect"})
 
+#: Messages and bytes that are read ahead, where the configuration says nothing else.
+READ_AHEAD = (16, 64 * 1024)
+#: Whoever sends gives the others a turn after so many pieces, or seconds, in which it never waited.
+PIECES_PER_TURN = 64
+SECONDS_PER_TURN = 0.001
+#: Seconds in which the close code is looked for when a server says that it could not send.
+CODE_WAIT = 0.25
+#: Seconds in which a handler takes the next message that a client has left behind.
+UNREAD_WAIT = 60.0
+
 
 class Inbox:
-    """The events of one connection; at most one task is in the server's ``receive`` at a time."""
+    """The events of one connection; at most one task is in the server's ``receive`` at a time.
+
+    *interrupt* says whether the view is cancelled when the client leaves, *read_ahead* how many
+    messages and bytes may be read while nobody asks for them, *websocket* what kind of connection it is.
+    """
 
     # PERF: all is set here, although little of it is ever used: an attribute that some instances
     # have and others take from the class is a slow one (bench: echo).
-    def __init__(self, receive: Receive, interrupt: bool) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        interrupt: bool,
+        read_ahead: tuple[int, int] = READ_AHEAD,
+        *,
+        websocket: bool = False,
+    ) -> None:
         self._receive = receive
-        #: Whether the view is cancelled when the client leaves.
+        self._websocket = websocket
         self.interrupt = interrupt
+        self._read_ahead = read_ahead
         #: The disconnect event, once there was one.
         self.gone: Event | None = None
         #: Whether somebody is in the server's ``receive`` on behalf of the application.
@@ -39,6 +72,12 @@ class Inbox:
         #: Whether the driven coroutine waits for something, and the task that drives it.
         self.suspended = False
         self.task: asyncio.Task[Any] | None = None
+        #: Seconds for which the client has taken nothing, if that is why it counts as gone.
+        self.stalled: float | None = None
+        #: Whether the exchange has ended, so that no task serves this connection any more.
+        self.over = False
+        #: How many messages or pieces were sent: who never waits is made to give others a turn.
+        self.sent = 0
         #: How long whoever reads may wait; and the turn of the sweep at which it is told that it
         #: did, once it waits.
         self.timeout: float | None = None
@@ -50,73 +89,85 @@ class Inbox:
         # The task that reads; and how many cancellations of it are somebody else's, once it was told.
         self._reader: asyncio.Task[Any] | None = None
         self._expired: int | None = None
-        self._ahead: Event | None = None
-        # The task that reads ahead, to see the client leave.
+        # What was read ahead, and how much that is; whether the handler has taken any message yet.
+        self._ahead: deque[Event] | None = None
+        self._ahead_count = 0
+        self._ahead_size = 0
+        self._taken = False
+        # A call of the server's ``receive`` that is under way, and what it waits for.
+        self._pending: Iterator[Any] | None = None
+        self._waiting: Any = None
+        #: The task that reads ahead, to see the client leave.
         self.watcher: asyncio.Task[None] | None = None
         self._moved: asyncio.Event | None = None
-        self._cancelled = False
+        #: Whether the task that serves was cancelled from here; and whether it was told.
+        self.cancelled = False
+        self._delivered = False
+        # When somebody who sends has given others a turn, and after how many pieces.
+        self._turn_given = 0.0
+        self._turn_sent = 0
+        # The turn of the sweep from which on unread messages do not keep the view from being cancelled.
+        self._unread_until: int | None = None
 
-    async def receive(self, timeout: float | None = None) -> Event:
+    # Reading.
+
+    @types.coroutine
+    def receive(
+        self, timeout: float | None = None, *, ahead: bool = False
+    ) -> Generator[Any, Any, Event]:
         """The next event; the disconnect event again and again once the client has left.
 
-        Raises `TimeoutError` if nothing arrives for *timeout* seconds.
+        Raises `TimeoutError` if nothing arrives for *timeout* seconds. *ahead* is the watcher's.
         """
-        while True:
-            event = self._ahead
-            if event is not None:
-                self._ahead = None
-                return event
-            if self.gone is not None:
-                return self.gone
-            if not self.reading and self.watcher is None:
-                break
-            async with asyncio.timeout(timeout):
-                await self._movement()
-        self.reading = True
-        self.timeout = timeout
-        if timeout is not None and self.suspended:
-            self.limit()  # in a task of its own, which nobody sees suspend
+        # PERF: one generator with all in it, since an idle websocket keeps its frames (bench: memory).
+        if not ahead:
+            while True:
+                if self._ahead:
+                    return self._take()
+                if self.gone is not None:
+                    return self.gone
+                if not self.reading and self.watcher is None:
+                    break
+                yield from self._movement(timeout).__await__()
+            self.reading = True
+            self.timeout = timeout
+            if timeout is not None and self.suspended:
+                self.limit()  # in a task of its own, which nobody sees suspend
+        iterator, waiting = self._pending, self._waiting
         try:
-            event = await self._receive()
+            if iterator is None:
+                iterator = self._receive().__await__()
+            while True:
+                if waiting is None or waiting.done():
+                    try:
+                        waiting = next(iterator)
+                    except BaseException as error:
+                        self._pending = self._waiting = None
+                        if not isinstance(error, StopIteration):
+                            raise
+                        event: Event = error.value
+                        break
+                    self._pending, self._waiting = iterator, waiting
+                yield None if waiting is None else Shielded(waiting)
         except asyncio.CancelledError:
-            if self._take_expiry():
+            if not ahead and self._take_expiry():
                 raise TimeoutError from None
             raise
         finally:
-            self.reading = False
-            self.deadline = None
-            if self.suspended or self._moved is not None:
-                self._give_way()
+            if not ahead:
+                self.reading = False
+                self.deadline = None
+                if self.suspended or self._moved is not None:
+                    self._give_way()
         # PERF: `note`, written out for what nearly every event is (bench: echo).
-        if event["type"] != "http.request":
+        kind = event["type"]
+        if kind == "websocket.receive":
+            self._taken = self._taken or not ahead
+        elif kind != "http.request":
             self.note(event)
         elif not event.get("more_body", False):
             self.complete = True
         return event
-
-    def begin_reading(self) -> Receive | None:
-        """The server's ``receive``, if the next event is to be had from there and by the caller.
-
-        It is called once, and followed by `end_reading` and, for a disconnect, by `note`; that is
-        what `receive` does without a time-out. None: something has to be heeded, so `receive` it is.
-        """
-        # PERF: so a websocket that waits keeps a coroutine less (bench: websockets).
-        if (
-            self.reading
-            or self.watcher is not None
-            or self._ahead is not None
-            or self.gone is not None
-        ):
-            return None
-        self.reading = True
-        self.timeout = None
-        return self._receive
-
-    def end_reading(self) -> None:
-        """Let others read again."""
-        self.reading = False
-        if self.suspended or self._moved is not None:
-            self._give_way()
 
     def _give_way(self) -> None:
         """Wake who waits for the reader's end, and see to the client if nobody reads any more."""
@@ -124,26 +175,86 @@ class Inbox:
         if self.suspended and self.interrupt and self.sweep is None:
             self.enter_sweep()
 
+    def _take(self) -> Event:
+        """The first of the events that were read ahead."""
+        assert self._ahead is not None
+        event = self._ahead.popleft()
+        size = _size_of(event)
+        if size:
+            self._ahead_count -= 1
+            self._ahead_size -= size
+            self._taken = True
+            self._unread_until = None
+        return event
+
+    def _keep(self, event: Event) -> None:
+        """Keep *event*, which was read ahead, for whoever asks for it."""
+        if self._ahead is None:
+            self._ahead = deque()
+        self._ahead.append(event)
+        size = _size_of(event)
+        self._ahead_count += size > 0
+        self._ahead_size += size
+        self._tell()
+
+    def _may_read_ahead(self) -> bool:
+        count, size = self._read_ahead
+        return self.complete or (self._ahead_count < count and self._ahead_size < size)
+
     async def disconnected(self) -> None:
-        """Wait until the client has left. Keeps one event for whoever asks for it later."""
+        """Wait until the client has left. What is read meanwhile is kept for whoever asks for it."""
         while self.gone is None:
             if self.watcher is None and not self.reading and self._may_read_ahead():
-                self.watcher = asyncio.create_task(self._watch())
+                self._start_watcher()
             await self._movement()
 
-    def leave(self, event: Event) -> None:
-        """Treat *event* as the client's leaving, and interrupt whoever is at work for it."""
-        if self.gone is None:
+    def _start_watcher(self) -> None:
+        self.watcher = asyncio.get_running_loop().create_task(
+            self._watch(), context=clean_context()
+        )
+
+    async def _watch(self) -> None:
+        try:
+            while self.gone is None and self._may_read_ahead():
+                event = await self.receive(ahead=True)
+                if event["type"] not in _LEAVING and not _says_nothing(event):
+                    self._keep(event)
+        finally:
+            self.watcher = None
+            self._tell()
+
+    def note(self, event: Event) -> None:
+        """Take notice of *event*, if it is the client's leaving."""
+        if event["type"] in _LEAVING:
             self.gone = event
-            self.interrupt = True
             self._tell()
             self._interrupt()
+
+    async def _movement(self, timeout: float | None = None) -> None:
+        if self._moved is None:
+            self._moved = asyncio.Event()
+        moved = self._moved
+        async with asyncio.timeout(timeout):
+            await moved.wait()
+
+    def _tell(self) -> None:
+        if self._moved is not None:
+            self._moved.set()
+            self._moved = None
+
+    # Being looked at by the sweep.
 
     def enter_sweep(self) -> Sweep:
         """Have `look` called from now on."""
         sweep = self.sweep = running_sweep()
         sweep.add(self)
         return sweep
+
+    def leave_sweep(self) -> None:
+        """Have `look` not called any more."""
+        if self.sweep is not None:
+            self.sweep.members.discard(self)
+            self.sweep = None
 
     def limit(self) -> None:
         """Have the current task, which begins to wait for an event, give up after the time-out."""
@@ -159,6 +270,8 @@ class Inbox:
                 self.deadline = None
                 self._expired = reader.cancelling()
                 reader.cancel()
+        elif self.gone is not None and self.interrupt and not self.cancelled:
+            self._interrupt()
         elif self.reading or self.watcher is not None or not self.interrupt:
             # An idle websocket or event stream, most likely. Who suspends and is not watched over
             # comes back.
@@ -166,23 +279,10 @@ class Inbox:
         elif self.suspended:
             # Only one that is still, or again, suspended a turn later is worth a task.
             if self._idle and self.gone is None and self._may_read_ahead():
-                self.watcher = asyncio.get_running_loop().create_task(self._watch())
+                self._start_watcher()
             self._idle = not self._idle
         else:
             self._idle = False
-
-    def stop(self) -> None:
-        """End the watch: the exchange is over."""
-        if self.sweep is not None:
-            self.leave_sweep()
-        if self.watcher is not None:
-            self.watcher.cancel()
-
-    def leave_sweep(self) -> None:
-        """Have `look` not called any more."""
-        if self.sweep is not None:
-            self.sweep.members.discard(self)
-            self.sweep = None
 
     def _take_expiry(self) -> bool:
         """Whether a cancellation was nobody's but `look`'s, which is taken back."""
@@ -190,65 +290,175 @@ class Inbox:
         reader = self._reader
         return others is not None and reader is not None and reader.uncancel() <= others
 
-    def take_cancellation(self, task: asyncio.Task[Any]) -> ClientDisconnected | None:
-        """The error to raise in place of a `CancelledError` that came from here, else None."""
-        if not self._cancelled:
-            return None
-        self._cancelled = False
-        task.uncancel()
-        return self.disconnect_error()
+    # The client's leaving.
 
-    def disconnect_error(self) -> ClientDisconnected:
-        """What the client's leaving is, as an error."""
-        event = self.gone or {}
-        if event.get("type") == "websocket.disconnect":
-            return WebsocketDisconnect(event.get("code") or 1005, event.get("reason") or "")
-        return ClientDisconnected(event.get("reason") or "The client left.")
-
-    def _may_read_ahead(self) -> bool:
-        return self._ahead is None or self.complete
-
-    async def _watch(self) -> None:
-        try:
-            while self.gone is None and self._may_read_ahead():
-                event = await self._receive()
-                if self.note(event) or _says_nothing(event):
-                    continue
-                if self._ahead is None or event.get("body"):
-                    self._ahead = event
-                    self._tell()
-        finally:
-            self.watcher = None
-            self._tell()
-
-    def note(self, event: Event) -> bool:
-        """Take notice of *event*, and say whether it is the client's leaving."""
-        kind = event["type"]
-        if kind in _LEAVING:
+    def leave(self, event: Event) -> None:
+        """Treat *event* as the client's leaving, and interrupt whoever is at work for it."""
+        if self.gone is None:
             self.gone = event
+            self.interrupt = True
             self._tell()
-            self._interrupt()
-            return True
-        if kind == "http.request" and not event.get("more_body", False):
-            self.complete = True
-        return False
+            self._interrupt(at_once=True)
 
-    def _interrupt(self) -> None:
-        """Cancel the driven coroutine, if it waits for anything but the event itself."""
+    def _interrupt(self, *, at_once: bool = False) -> None:
+        """Cancel the driven coroutine, if it waits for anything but the event itself.
+
+        Unless *at_once*, not while a handler that reads its messages has some left to read: what was sent
+        before comes first.
+        """
         task = self.task
-        if task is not None and self.suspended and self.interrupt:
-            self._cancelled = True
+        if task is None or not self.suspended or not self.interrupt or self.cancelled:
+            return
+        if self._ahead and self._taken and self._websocket and not at_once:
+            sweep = self.sweep or self.enter_sweep()
+            if self._unread_until is None:
+                self._unread_until = sweep.after(UNREAD_WAIT)
+            if sweep.turn < self._unread_until:
+                return
+        self.cancelled = True
+        task.cancel()
+
+    def take_cancellation(self) -> ClientDisconnected | None:
+        """The error to raise in place of a `CancelledError` that came from here, else None.
+
+        The request for it stays with the task until `stop`, so that code which handles cancellations
+        (task groups, time-outs, scopes) takes it for what it is.
+        """
+        if not self.cancelled or self._delivered:
+            return None
+        self._delivered = True
+        return self.error(RequestCancelled, WebsocketCancelled)
+
+    async def raise_disconnect(self, reason: str = "", code: int | None = None) -> NoReturn:
+        """Raise the client's leaving: as a cancellation in the exchange that serves it, and its tasks.
+
+        For anybody else, such as a view that sends to many, it is an ordinary exception. *reason* and
+        *code* are what is said where the server says nothing of its own, or what we have closed with.
+        """
+        if self.gone is None:
+            await self._find_leaving(reason)
+        task = asyncio.current_task()
+        serves = self.task in (None, task)
+        if self.over or not (serves or getattr(current.get(None), "made_inbox", None) is self):
+            await asyncio.sleep(
+                0
+            )  # who ignores it and tries again must not keep others from working
+            raise self.error(PeerDisconnected, PeerWebsocketDisconnect, reason, code)
+        if serves and task is not None and not self.cancelled:
+            self.task = task
+            self.cancelled = self._delivered = True
+            others = task.cancelling()
             task.cancel()
+            try:
+                await asyncio.sleep(0)  # where it is delivered
+            except asyncio.CancelledError:
+                if task.cancelling() > others + 1:
+                    raise
+        raise self.error(RequestCancelled, WebsocketCancelled, reason, code)
 
-    async def _movement(self) -> None:
-        if self._moved is None:
-            self._moved = asyncio.Event()
-        await self._moved.wait()
+    async def _find_leaving(self, reason: str) -> None:
+        """Read on to the disconnect event, since the server could not send to this client."""
+        try:
+            async with asyncio.timeout(CODE_WAIT):
+                while self.gone is None and self._may_read_ahead():
+                    if self.reading or self.watcher is not None:
+                        await self._movement()
+                    else:
+                        self._start_watcher()
+        except TimeoutError:
+            pass
+        if self.gone is None:
+            self.gone = self._gone(reason)
+            self._tell()
 
-    def _tell(self) -> None:
-        if self._moved is not None:
-            self._moved.set()
-            self._moved = None
+    def _gone(self, reason: str) -> Event:
+        kind = "websocket" if self._websocket else "http"
+        return {"type": f"{kind}.disconnect", "code": 1006, "reason": reason}
+
+    def error(
+        self,
+        of_request: type[ClientDisconnected],
+        of_websocket: type[Any],
+        reason: str = "",
+        code: int | None = None,
+    ) -> ClientDisconnected:
+        """What the client's leaving is, as an error of one of these types."""
+        event = self.gone or {}
+        reason = event.get("reason") or reason
+        if self._websocket:
+            code = code or event.get("code") or 1005
+            error: ClientDisconnected = of_websocket(code, reason)
+        else:
+            error = of_request(reason or "The client left.")
+        error.connection = self
+        return error
+
+    def stop(self) -> None:
+        """End the watch: the exchange is over."""
+        self.over = True
+        if self.sweep is not None:
+            self.leave_sweep()
+        if self.watcher is not None:
+            self.watcher.cancel()
+        if self.cancelled and self.task is not None:
+            self.task.uncancel()
+        self.task = None
+        if self._pending is not None and not self.reading:
+            pending, waiting = self._pending, self._waiting
+            self._pending = self._waiting = None
+            close = getattr(pending, "close", None)
+            if close is not None:
+                close()
+            elif waiting is not None:
+                waiting.cancel()
+
+    # Sending.
+
+    async def give_turn(self) -> None:
+        """Let others work, if whoever sends has not waited for some time. Called every few pieces."""
+        now = monotonic()
+        if (
+            now - self._turn_given >= SECONDS_PER_TURN
+            or self.sent - self._turn_sent >= PIECES_PER_TURN
+        ):
+            self._turn_given, self._turn_sent = now, self.sent
+            await asyncio.sleep(0)
+
+    @types.coroutine
+    def until_sent(self, sending: Any, timeout: float | None) -> Generator[Any, Any, None]:
+        """Await *sending*, a call of the server's ``send``.
+
+        A client that takes nothing for *timeout* seconds is one that has left.
+        """
+        iterator = sending.__await__()
+        try:
+            waiting = next(iterator)
+        except StopIteration:
+            return
+        yield from self.until_taken(iterator, waiting, timeout).__await__()
+
+    async def until_taken(
+        self, sending: Iterator[Any], waiting: Any, timeout: float | None
+    ) -> None:
+        """As `until_sent`, for a call whose first step has given *waiting*."""
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                await go_on(sending, waiting)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            self.give_up(timeout)
+            await self.raise_disconnect()
+
+    def give_up(self, timeout: float | None) -> None:
+        """The client has taken nothing for *timeout* seconds: treat it as one that has left."""
+        self.stalled = timeout
+        self.leave(self._gone(f"The client took nothing for {timeout:g} seconds."))
+
+
+def _size_of(event: Event) -> int:
+    """How much *event* holds; 0 for one without content, which is not counted."""
+    return len(event.get("body") or event.get("bytes") or event.get("text") or ())
 
 
 def _says_nothing(event: Event) -> bool:
@@ -258,47 +468,3 @@ def _says_nothing(event: Event) -> bool:
         and not event.get("body")
         and bool(event.get("more_body", False))
     )
-
-
-# PERF: a generator and no class, which would be one more object for each websocket (bench: memory).
-@types.coroutine
-def drive_on(
-    coroutine: Coroutine[Any, Any, Any], waiting: Any, inbox: Inbox
-) -> Generator[Any, Any, Any]:
-    """The rest of *coroutine*, whose first step has suspended, with an eye on the client.
-
-    Awaiting it gives what the coroutine returns. When the client leaves meanwhile, the coroutine is
-    cancelled: it sees `ClientDisconnected` (`WebsocketDisconnect`) where it waits.
-    """
-    task = inbox.task = asyncio.current_task()
-    try:
-        while True:
-            inbox.suspended = True
-            if inbox.reading:
-                if inbox.timeout is not None and inbox.deadline is None:
-                    inbox.limit()
-            elif inbox.interrupt and inbox.sweep is None and inbox.watcher is None:
-                inbox.enter_sweep()
-            try:
-                value = yield waiting
-            except BaseException as error:
-                inbox.suspended = False
-                if isinstance(error, asyncio.CancelledError) and task is not None:
-                    error = inbox.take_cancellation(task) or error
-                waiting = coroutine.throw(error)
-            else:
-                inbox.suspended = False
-                waiting = coroutine.send(value)
-    except StopIteration as done:
-        return done.value
-    finally:
-        inbox.suspended = False
-
-
-async def drive(coroutine: Coroutine[Any, Any, Any], inbox: Inbox) -> Any:
-    """Await *coroutine*, watching for the client's leaving once it suspends."""
-    try:
-        waiting = coroutine.send(None)
-    except StopIteration as done:
-        return done.value
-    return await drive_on(coroutine, waiting, inbox)

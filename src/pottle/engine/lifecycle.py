@@ -9,6 +9,7 @@ comes back here. The context is handed along; nothing asks the context variable.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
@@ -17,7 +18,14 @@ from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServe
 from werkzeug.routing import RoutingException
 
 from ..ctx import AppContext
-from ..errors import ClientDisconnected, ErrorCollector, ResultError, disconnect_in
+from ..errors import (
+    ClientDisconnected,
+    ErrorCollector,
+    RequestCancelled,
+    ResultError,
+    WebsocketCancelled,
+    disconnect_in,
+)
 from ..wrappers import Response
 from .kinds import HTTP
 
@@ -43,13 +51,38 @@ async def full_dispatch(context: AppContext) -> Response | None:
         if result is None:
             result = await steps.dispatch(context)
     except Exception as error:
+        if leaving_in(error, context) is not None:
+            await _leave(context, error)
         result = await steps.handle_user_exception(context, error)
-    except ClientDisconnected:
-        if route.kind is not HTTP:
-            # A connection that was accepted has ended, which is what its after hooks are for.
-            await steps.finalize(context, None)
+    except BaseException as error:
+        await _leave(context, error)
         raise
     return await steps.finalize(context, result)  # type: ignore[no-any-return]  # an override point
+
+
+async def _leave(context: AppContext, error: BaseException) -> None:
+    """Raise the leaving of the client, if *error* is that; a websocket has its after hooks first."""
+    left = leaving_in(error, context)
+    if left is not None:
+        if context.route.kind is not HTTP:
+            # A connection that was accepted has ended, which is what its after hooks are for.
+            await context.route.steps.finalize(context, None)
+        raise left from None
+
+
+def leaving_in(error: BaseException, context: AppContext) -> ClientDisconnected | None:
+    """The leaving of the client that *context* is at work for, if *error* is nothing else.
+
+    That of another client is an error like any other.
+    """
+    inbox = getattr(context, "made_inbox", None)
+    left = disconnect_in(error, inbox or context)
+    if left is None and inbox is not None and isinstance(error, asyncio.CancelledError):
+        # Code that handles cancellations may raise another in place of ours.
+        task = asyncio.current_task()
+        if inbox.gone is not None and task is not None and task.cancelling() == inbox.cancelled:
+            left = inbox.error(RequestCancelled, WebsocketCancelled)
+    return left
 
 
 async def conclude(context: AppContext, result: Any, error: BaseException | None) -> Any:
@@ -101,10 +134,7 @@ async def dispatch(context: AppContext) -> Any:
             f"There is no view function for the endpoint {route.name!r}. Give its rule one: "
             f"app.add_url_rule(..., view_func=...) or @app.endpoint({route.name!r})."
         )
-    try:
-        return await route.view(**(values or {}))
-    except BaseExceptionGroup as group:
-        raise disconnect_in(group) or group from None
+    return await route.view(**(values or {}))
 
 
 async def finalize(context: AppContext, result: Any, from_error_handler: bool = False) -> Any:

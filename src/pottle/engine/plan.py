@@ -105,6 +105,10 @@ class Plan:
         self.response_timeout: float | None = config["RESPONSE_TIMEOUT"]
         self.max_content_length: int | None = config["MAX_CONTENT_LENGTH"]
         self.body_timeout: float | None = config["BODY_TIMEOUT"]
+        self.read_ahead: tuple[int, int] = (
+            config["READ_AHEAD_MESSAGES"],
+            config["READ_AHEAD_SIZE"],
+        )
         self.trusted_hosts: list[str] | None = config["TRUSTED_HOSTS"]
         self.interrupt: bool = config["CANCEL_ON_DISCONNECT"]
         #: The domain that rules are matched in where the host is no part of routing.
@@ -405,6 +409,7 @@ class Plan:
             )
         websocket._inbox = exchange.inbox
         websocket._send = exchange.send
+        websocket._send_timeout = self.response_timeout
         exchange.made_websocket = websocket
         self._describe(websocket, exchange)
         return websocket  # type: ignore[no-any-return]  # the class is the application's choice

@@ -34,7 +34,7 @@ class Sweep:
         #: By the turn, who is looked at in that one only.
         self._appointments: dict[int, set[Waiting]] = {}
         #: How many looks there were.
-        self.turn = 0
+        self.turn = 1  # 0 is the turn of what has not happened
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, member: Waiting) -> None:

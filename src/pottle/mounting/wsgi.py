@@ -16,7 +16,8 @@ from typing import Any
 from a2wsgi.wsgi import WSGIResponder
 
 from ..ctx import clean_context
-from ..engine.inbox import Inbox, drive
+from ..engine.drive import drive
+from ..engine.inbox import Inbox
 from ..errors import ClientDisconnected
 from ..threads import thread_pool
 from ..typing import Event, Receive, Scope, Send

@@ -13,12 +13,20 @@ from werkzeug.exceptions import InternalServerError
 
 from ..active import current
 from ..engine import lifecycle
-from ..engine.answer import begin_response, is_streamed, send_response, transmit
+from ..engine.answer import (
+    PIECE,
+    begin_response,
+    buffered,
+    is_streamed,
+    send_pieces,
+    send_response,
+    transmit,
+)
+from ..engine.drive import drive, drive_on
 from ..engine.exchange import SERVICE_RESTART, Exchange
-from ..engine.inbox import drive, drive_on
 from ..engine.kinds import HTTP, WEBSOCKET
 from ..engine.plan import Plan
-from ..errors import ClientDisconnected, disconnect_in
+from ..errors import ClientDisconnected
 from ..mounting import Elsewhere
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
@@ -61,14 +69,9 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
                     result = await drive_on(coroutine, waiting, exchange.inbox)
             else:
                 result = await coroutine
-        except ClientDisconnected:
-            return
-        except (Exception, asyncio.CancelledError) as error:
-            await _answer(exchange, lifecycle.conclude(exchange, None, error))
-            return
-        except BaseExceptionGroup as group:
-            if disconnect_in(group) is None:
-                raise
+        except (Exception, asyncio.CancelledError, ClientDisconnected) as error:
+            if lifecycle.leaving_in(error, exchange) is None:
+                await _answer(exchange, lifecycle.conclude(exchange, None, error))
             return
         encoder = plan.encoders.get(result.__class__)
         if encoder is None or exchange.touched:
@@ -97,13 +100,18 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
                     "headers": [encoder[1], (b"content-length", length)],
                 }
             )
-            await send({"type": "http.response.body", "body": body})
-        except OSError:
+            if len(body) > PIECE:
+                await send_pieces(exchange, body, "http.response.body")
+            else:
+                await send({"type": "http.response.body", "body": body})
+        except (OSError, ClientDisconnected):
             return  # the client is gone, says the server
     finally:
         inbox = exchange.made_inbox
         if inbox is not None:
             inbox.stop()
+            if inbox.stalled is not None:
+                _log_stalled(exchange)
         if exchange.token is not None:
             exchange.leave()
         request = exchange.made_request
@@ -131,26 +139,28 @@ async def websocket(plan: Plan, scope: Scope, receive: Receive, send: Send) -> N
             work = _dispatch(exchange)
         response, failure = await _live(exchange, work)
         await _close(exchange, response, failure)
-        _pass_on(plan, failure)
+        _pass_on(exchange, failure)
     finally:
         live.discard(exchange)
         exchange.inbox.stop()
+        if exchange.inbox.stalled is not None:
+            _log_stalled(exchange)
         if exchange.token is not None:
             exchange.leave()
 
 
 async def _bare_websocket(exchange: Exchange) -> Response | None:
     try:
-        try:
-            result = await exchange.route.view(**exchange.view_args or {})
-        except BaseExceptionGroup as group:
-            raise disconnect_in(group) or group from None
-    except Exception as error:
+        result = await exchange.route.view(**exchange.view_args or {})
+    except BaseException as error:
+        left = lifecycle.leaving_in(error, exchange)
+        if left is not None:
+            if exchange.touched:
+                await lifecycle.conclude(exchange, None, None)
+            raise left from None
+        if not isinstance(error, Exception):
+            raise
         return await lifecycle.conclude(exchange, None, error)  # type: ignore[no-any-return]  # an override point
-    except ClientDisconnected:
-        if exchange.touched:
-            await lifecycle.conclude(exchange, None, None)
-        raise
     if result is None and not exchange.touched:
         return None
     return await lifecycle.conclude(exchange, result, None)  # type: ignore[no-any-return]  # an override point
@@ -205,7 +215,11 @@ async def _live(
             response = await drive_on(work, waiting, exchange.inbox)
         if response is not None and not isinstance(response, Response):
             response = Response.force_type(response)
-        if response is not None and exchange.route.kind is HTTP and is_streamed(response):
+        if response is None or not is_streamed(response):
+            pass
+        elif exchange.route.kind is not HTTP:
+            response = await drive(_buffer_refusal(exchange, response), exchange.inbox)
+        else:
             # Whatever holds for the view: nobody wants what is made for a client that is gone.
             exchange.inbox.interrupt = True
             await drive(begin_response(exchange, response), exchange.inbox)
@@ -213,7 +227,11 @@ async def _live(
         failure = error
         if exchange.error is None:
             exchange.error = error
-        if exchange.answered and isinstance(error, Exception):
+        if (
+            exchange.answered
+            and isinstance(error, Exception)
+            and lifecycle.leaving_in(error, exchange) is None
+        ):
             await _report(exchange, error)
     try:
         if exchange.route.tears_down and not exchange.torn_down:
@@ -234,6 +252,15 @@ async def _live(
     return response, failure
 
 
+async def _buffer_refusal(exchange: Exchange, response: Response) -> Response:
+    """The *response* to refuse a websocket with, in one piece; errors in its source as over HTTP."""
+    try:
+        return await buffered(response)
+    except Exception as error:
+        exchange.error = error
+        return await exchange.route.steps.handle_exception(exchange, error)  # type: ignore[no-any-return]  # an override point
+
+
 async def _report(exchange: Exchange, error: Exception) -> None:
     """Tell of an error in the middle of a streamed answer, which no handler can answer any more."""
     await exchange.announce(exchange.route.kind.exception, exception=error)
@@ -245,21 +272,30 @@ def _log(exchange: Exchange, error: BaseException) -> None:
     exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
 
 
+def _log_stalled(exchange: Exchange) -> None:
+    exchange.app.logger.warning(
+        "The client of %s %s took nothing for %g seconds (RESPONSE_TIMEOUT) and was given up.",
+        exchange.scope.get("method", "websocket"),
+        ascii(exchange.scope["path"]),
+        exchange.inbox.stalled,
+    )
+
+
 async def _answer(exchange: Exchange, work: Coroutine[Any, Any, Response | None]) -> None:
     """The full lane of a request: the *work*, the clean-up, and the answer unless it was streamed."""
     response, failure = await _live(exchange, work)
     try:
         if exchange.end_of_answer is not None:
-            await transmit(exchange.send, exchange.end_of_answer)
+            await transmit(exchange, exchange.end_of_answer)
         if failure is not None and exchange.answered:
             # If half an answer went out, returning without its end makes every server abort the
             # connection; raising would only have the error logged again.
-            _pass_on(exchange.plan, failure)
+            _pass_on(exchange, failure)
             return
         if failure is not None:
-            if isinstance(failure, ClientDisconnected):
+            if lifecycle.leaving_in(failure, exchange) is not None:
                 return
-            _pass_on(exchange.plan, failure)
+            _pass_on(exchange, failure)
             response = _last_resort(exchange, failure)
         if response is not None and not exchange.answered:
             await begin_response(exchange, response)  # in one go, as it is no stream
@@ -277,19 +313,21 @@ async def _finish(exchange: Exchange, response: Response) -> None:
         _log(exchange, error)
 
 
-def _pass_on(plan: Plan, failure: BaseException | None) -> None:
+def _pass_on(exchange: Exchange, failure: BaseException | None) -> None:
     """Raise *failure* where it is not for us to answer: cancellation, and all errors in tests."""
-    if failure is None or isinstance(failure, ClientDisconnected):
+    if failure is None or lifecycle.leaving_in(failure, exchange) is not None:
         return
-    if plan.propagate or not _is_ours(failure):
+    if exchange.plan.propagate or not _is_ours(exchange, failure):
         raise failure
 
 
-def _is_ours(failure: BaseException) -> bool:
+def _is_ours(exchange: Exchange, failure: BaseException) -> bool:
     """Whether *failure* is to be answered: an error, or a cancellation that nobody has asked for."""
-    if isinstance(failure, asyncio.CancelledError) and not isinstance(failure, ClientDisconnected):
+    if lifecycle.leaving_in(failure, exchange) is not None:
+        return False
+    if isinstance(failure, asyncio.CancelledError):
         task = asyncio.current_task()
-        return task is not None and not task.cancelling()
+        return task is not None and task.cancelling() == exchange.inbox.cancelled
     return isinstance(failure, Exception)
 
 
@@ -306,7 +344,7 @@ async def _close(
     peer = exchange.websocket
     if exchange.inbox.gone is not None and not exchange.shut_down:
         return
-    if failure is not None and _is_ours(failure) and not exchange.plan.propagate:
+    if failure is not None and _is_ours(exchange, failure) and not exchange.plan.propagate:
         response = _last_resort(exchange, failure)
     if exchange.shut_down and peer.state is not State.CLOSED:
         peer.state = State.OPEN

@@ -134,10 +134,10 @@ class EventStream(Response):
     which a comment is sent (None: never). *retry*: milliseconds that the client is told to wait
     before it reconnects.
 
-    No `RESPONSE_TIMEOUT` applies: a source may be silent for as long as it likes.
+    A source may be silent for as long as it likes; `RESPONSE_TIMEOUT` limits how long the client may take
+    nothing of what is sent.
     """
 
-    timeout = None
     keep_alive_chunk = FILLER
     long_lived = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,12 +47,30 @@ class RequestProtocol(BoundedHeads):
     def __init__(self, *args: Any, variables: Context, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._variables = variables
+        #: The requests that are not answered yet, the one that is being answered first.
+        self._unanswered: deque[Any] = deque()
 
     def data_received(self, data: bytes) -> None:
         self._variables.copy().run(super().data_received, data)
 
+    def on_headers_complete(self) -> None:
+        before: Any = self.cycle  # None before the first request
+        super().on_headers_complete()
+        if self.cycle is not before:
+            self._unanswered.append(self.cycle)
+
     def on_response_complete(self) -> None:
+        self._unanswered.popleft()
         self._variables.copy().run(super().on_response_complete)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # uvicorn tells the request that was received last, which need not be the one that is at work.
+        self.pipeline.clear()
+        while self._unanswered:
+            cycle = self._unanswered.popleft()
+            cycle.disconnected = True
+            cycle.message_event.set()
 
 
 class _FalseAlarms(logging.Filter):

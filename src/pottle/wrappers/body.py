@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Generator
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Generator
+from typing import Any, NoReturn, Protocol
 
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from ..errors import BodyConsumedError, ClientDisconnected, ContextError
+from ..errors import BodyConsumedError, ContextError, RequestCancelled
 from ..typing import Event
 
 
 class Source(Protocol):
     """Where events come from: see `pottle.engine.inbox.Inbox`."""
 
-    async def receive(self, timeout: float | None = None) -> Event: ...
+    def receive(self, timeout: float | None = None) -> Awaitable[Event]: ...
+
+    async def raise_disconnect(self, reason: str = "", code: int | None = None) -> NoReturn: ...
 
 
 class Fed:
@@ -46,6 +48,9 @@ class Fed:
                 self._arrived.clear()
                 await self._arrived.wait()
         return self._events.popleft()
+
+    async def raise_disconnect(self, reason: str = "", code: int | None = None) -> NoReturn:
+        raise RequestCancelled(reason)
 
 
 class Body:
@@ -141,7 +146,9 @@ class Body:
                 f"No byte of the request body arrived within {self.timeout} seconds."
             ) from None
         if event["type"] == "http.disconnect":
-            raise ClientDisconnected("The client left before the end of the request body.")
+            await self._source.raise_disconnect(
+                "The client left before the end of the request body."
+            )
         chunk: bytes = event.get("body", b"")
         self._received += len(chunk)
         if not event.get("more_body", False):

@@ -11,18 +11,19 @@ Messages are pulled: one that nobody receives stays with the server, and so does
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from enum import Enum
 from types import FrameType
-from typing import Any, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 from werkzeug.datastructures import Headers
 
 from ..awaitables import AWAIT, get_frame, is_awaited, is_ours, must_await, watch
-from ..errors import WebsocketDisconnect, WebsocketStateError
+from ..errors import WebsocketCancelled, WebsocketDisconnect, WebsocketStateError
 from ..signals import websocket_received, websocket_sent
-from ..typing import Event, Headerish, Receive, Scope, Send
+from ..typing import Event, Headerish, Scope, Send
 from ..utils import decode_headers, encode_headers
+from ..waiting import go_on
 from .base import BaseRequestWebsocket, fact
 from .body import Source
 
@@ -43,9 +44,14 @@ _OPEN = State.OPEN
 class Inbox(Source, Protocol):
     """What a websocket needs of `pottle.engine.inbox.Inbox`, whose methods these are."""
 
-    def begin_reading(self) -> Receive | None: ...
-    def end_reading(self) -> None: ...
-    def note(self, event: Event) -> bool: ...
+    gone: Event | None
+    sent: int
+
+    async def give_turn(self) -> None: ...
+    def until_sent(self, sending: Any, timeout: float | None) -> Awaitable[None]: ...
+    async def until_taken(
+        self, sending: Iterator[Any], waiting: Any, timeout: float | None
+    ) -> None: ...
 
 
 class Websocket(BaseRequestWebsocket):
@@ -59,6 +65,8 @@ class Websocket(BaseRequestWebsocket):
     _inbox: Inbox
     _send: Send
     _greeted: bool = False
+    #: Seconds in which the peer has to take something of what is sent.
+    _send_timeout: float | None = None
     #: Where in its code a handler was seen to await the message that it asks the proxy for.
     _asked_at: int | None = None
     #: Held by whoever waits for the opening event.
@@ -104,7 +112,7 @@ class Websocket(BaseRequestWebsocket):
         if self.state is State.OPEN:  # perhaps just now, by another task
             return
         if self.state is not State.CONNECTING:
-            raise self._not_open("accept")
+            await self._refuse("accept")
         message: Event = {
             "type": "websocket.accept",
             "subprotocol": subprotocol,
@@ -112,9 +120,9 @@ class Websocket(BaseRequestWebsocket):
         }
         self.state = State.OPEN
         try:
-            await self._send(message)
+            await self._inbox.until_sent(self._send(message), self._send_timeout)
         except OSError as error:
-            raise _broken(error) from error
+            await self._leave(error)
 
     def receive(self) -> Coroutine[Any, Any, str | bytes]:
         """The next message: text as `str`, binary as `bytes`. To be awaited.
@@ -149,21 +157,15 @@ class Websocket(BaseRequestWebsocket):
         # PERF: for `receive` and `async for` alike, so that an idle websocket keeps one frame less.
         try:
             if self.state is not _OPEN:
+                if self.state is State.GONE and at_end is StopAsyncIteration:
+                    raise at_end
                 await self._open_for("receive")
-            inbox = self._inbox
-            receive = inbox.begin_reading()
-            if receive is None:
-                event = await inbox.receive()
-            else:
-                # PERF: straight from the server, without the coroutine of `inbox.receive`.
-                try:
-                    event = await receive()
-                finally:
-                    inbox.end_reading()
-                if event["type"] != "websocket.receive":
-                    inbox.note(event)
+            event = await self._inbox.receive()
             if event["type"] != "websocket.receive":
-                raise self._left(event)
+                self._note_leaving(event)
+                if at_end is StopAsyncIteration:
+                    raise at_end
+                await self._inbox.raise_disconnect(self.close_reason, self.close_code)
         except WebsocketDisconnect:
             if at_end is StopAsyncIteration:
                 raise at_end from None
@@ -188,12 +190,30 @@ class Websocket(BaseRequestWebsocket):
             message = {"type": "websocket.send", "text": data}
         else:
             message = {"type": "websocket.send", "bytes": _as_bytes(data)}
+        inbox = self._inbox
+        if inbox.gone is not None:
+            await self._leave()
+        inbox.sent += 1
+        if not inbox.sent & 7:
+            await inbox.give_turn()
         try:
-            await self._send(message)
+            # PERF: `inbox.until_sent`, written out: mostly there is nothing to wait for (bench: echo).
+            sending = self._send(message).__await__()
+            waiting = next(sending)
+        except StopIteration:
+            pass
         except OSError as error:
-            raise _broken(error) from error
+            await self._leave(error)
+        else:
+            await self._wait_until_sent(sending, waiting)
         if websocket_sent.receivers:
             await websocket_sent.send_async(data, _sync_wrapper=_as_async)
+
+    async def _wait_until_sent(self, sending: Iterator[Any], waiting: Any) -> None:
+        try:
+            await self._inbox.until_taken(sending, waiting, self._send_timeout)
+        except OSError as error:
+            await self._leave(error)
 
     @must_await("websocket.receive_json()", "data")
     async def receive_json(self) -> Any:
@@ -224,8 +244,9 @@ class Websocket(BaseRequestWebsocket):
             return
         self.state = State.CLOSED
         self.close_code, self.close_reason = code, reason
+        closing = self._send({"type": "websocket.close", "code": code, "reason": reason})
         try:
-            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+            await self._inbox.until_sent(closing, self._send_timeout)
         except OSError:
             self.state = State.GONE
 
@@ -257,25 +278,35 @@ class Websocket(BaseRequestWebsocket):
                 event = await self._inbox.receive()
                 self._greeted = True
                 if event["type"] != "websocket.connect":
-                    raise self._left(event)
+                    self._note_leaving(event)
+                    await self._inbox.raise_disconnect()
         self._greeting = None  # of no use any more, and 10,000 are a lot
 
     async def _open_for(self, action: str) -> None:
         if self.state is not State.CONNECTING:
-            raise self._not_open(action)
+            await self._refuse(action)
         await self.accept()
 
-    def _left(self, event: Event) -> WebsocketDisconnect:
+    async def _refuse(self, action: str) -> NoReturn:
+        """Raise why *action* is not possible: the peer has left, or we have closed."""
+        if self.state is State.GONE:
+            await self._inbox.raise_disconnect()
+        raise self._wrong_state(action)
+
+    async def _leave(self, error: OSError | None = None) -> NoReturn:
+        """Raise the peer's leaving, which *error* of the server (ASGI 2.4) says, or which is known."""
+        try:
+            await self._inbox.raise_disconnect("" if error is None else str(error))
+        except WebsocketDisconnect as left:
+            # Not yet gone for `receive`: what the peer has sent before can still be had.
+            self.close_code, self.close_reason = left.code, left.reason
+            raise
+
+    def _note_leaving(self, event: Event) -> None:
         if self.state is not State.CLOSED:
             self.state = State.GONE
             self.close_code = event.get("code") or 1005
             self.close_reason = event.get("reason") or ""
-        return WebsocketDisconnect(self.close_code or 1005, self.close_reason)
-
-    def _not_open(self, action: str) -> WebsocketDisconnect | WebsocketStateError:
-        if self.state is State.GONE:
-            return WebsocketDisconnect(self.close_code or 1006, self.close_reason)
-        return self._wrong_state(action)
 
     def _wrong_state(self, action: str) -> WebsocketStateError:
         return WebsocketStateError(
@@ -296,15 +327,23 @@ class _Callables:
         close: Callable[..., Awaitable[None]],
     ) -> None:
         self._greeted = False
+        self.gone: Event | None = None
+        self.sent = 0
         self._receive, self._send, self._accept, self._close = receive, send, accept, close
 
-    def begin_reading(self) -> Receive | None:
-        return None
+    def until_sent(self, sending: Any, timeout: float | None) -> Awaitable[None]:
+        return sending  # type: ignore[no-any-return]  # an awaitable of the callables
 
-    def end_reading(self) -> None: ...
+    async def until_taken(
+        self, sending: Iterator[Any], waiting: Any, timeout: float | None
+    ) -> None:
+        await go_on(sending, waiting)
 
-    def note(self, event: Event) -> bool:
-        return False
+    async def give_turn(self) -> None:
+        await asyncio.sleep(0)
+
+    async def raise_disconnect(self, reason: str = "", code: int | None = None) -> NoReturn:
+        raise WebsocketCancelled(code or 1006, reason)
 
     async def receive(self, timeout: float | None = None) -> Event:
         if not self._greeted:
@@ -330,11 +369,6 @@ class _Callables:
             await self._close(message["code"], message["reason"])
         else:
             await self._send(message.get("text", message.get("bytes")))
-
-
-def _broken(error: OSError) -> WebsocketDisconnect:
-    """What it means that a server raises in `send` (ASGI 2.4): the connection is not there."""
-    return WebsocketDisconnect(1006, str(error))
 
 
 def _as_bytes(data: Any) -> bytes:

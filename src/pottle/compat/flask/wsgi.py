@@ -10,11 +10,12 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import BytesIO
-from typing import Any
+from typing import Any, NoReturn
 
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wsgi import get_input_stream
 
+from ...errors import RequestCancelled
 from ...protocols import asgi
 from ...sync import call_in_thread, is_loop_running
 from ...typing import Event, Scope
@@ -161,6 +162,9 @@ class EnvironSource:
         else:
             body = await call_in_thread(self._stream.read, CHUNK)
         return {"type": "http.request", "body": body, "more_body": bool(body)}
+
+    async def raise_disconnect(self, reason: str = "", code: int | None = None) -> NoReturn:
+        raise RequestCancelled(reason)
 
 
 def scope_of(environ: dict[str, Any]) -> Scope:

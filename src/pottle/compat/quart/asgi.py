@@ -18,7 +18,7 @@ from werkzeug.datastructures import Headers
 from ...engine.answer import send_response
 from ...engine.exchange import Exchange
 from ...engine.kinds import HTTP, WEBSOCKET
-from ...errors import ClientDisconnected, WebsocketStateError
+from ...errors import ClientDisconnected, RequestCancelled, WebsocketStateError
 from ...protocols import asgi
 from ...signals import websocket_received, websocket_sent
 from ...typing import Receive, Scope, Send
@@ -83,7 +83,7 @@ class ASGIHTTPConnection:
 
     async def _send_response(self, send: Send, response: Response) -> None:
         if self._disconnected:
-            raise ClientDisconnected("The client left before it was answered.")
+            raise RequestCancelled("The client left before it was answered.")
         await send_response(_exchange(self.app, self.scope, send, HTTP), response)
         await response.close()
 
@@ -172,7 +172,7 @@ class ASGIWebsocketConnection:
     async def send_data(self, send: Send, data: str | bytes) -> None:
         """Send a message. Raises `ClientDisconnected` once the client has left."""
         if self._disconnected:
-            raise ClientDisconnected("The client left.")
+            raise RequestCancelled("The client left.")
         kind = "text" if isinstance(data, str) else "bytes"
         await send({"type": "websocket.send", kind: data})
         await websocket_sent.send_async(data)

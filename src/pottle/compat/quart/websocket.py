@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.datastructures import Headers
 
-from ...errors import WebsocketDisconnect, WebsocketStateError
+from ...errors import WebsocketCancelled, WebsocketDisconnect, WebsocketStateError
 from ...typing import Event, Scope
 from ...wrappers import Websocket
 from ...wrappers.body import Fed
@@ -31,7 +31,7 @@ class Buffer:
             raise self._left
         event: Event = await self._source.receive()
         if event["type"] == "websocket.disconnect":
-            self._left = WebsocketDisconnect(1005)
+            self._left = WebsocketCancelled(1005)
             raise self._left
         message: bytes | str = event["data"]
         return message
