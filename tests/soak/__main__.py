@@ -21,7 +21,7 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(";") if name.strip()]
 
 
-def options() -> argparse.Namespace:
+def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/soak",
         description="Serve an application, bring mixed traffic to it, and say what it did not bear.",
@@ -34,7 +34,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--without", type=names, default=[], metavar="NAMES", help="all kinds but these"
     )
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def main() -> None:

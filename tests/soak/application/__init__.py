@@ -7,7 +7,7 @@ import signal
 from pottle import Pottle
 from pottle.sessions import MemoryStore, ServerSideSessionInterface
 
-from . import census, mounted, requests, streams, websockets
+from . import census, mounted, requests, streams, structured, websockets
 
 app = Pottle(__name__)
 app.config.update(
@@ -23,6 +23,7 @@ ServerSideSessionInterface(MemoryStore(max_records=500)).init_app(app)
 
 app.register_blueprint(requests.bare)
 app.register_blueprint(requests.hooked)
+app.register_blueprint(structured.structured)
 app.register_blueprint(streams.streams)
 app.register_blueprint(websockets.sockets)
 app.mount("/mounted", mounted.app)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-import anyio
-
 from pottle import Blueprint, current_app, g, request, session
 
 from .census import expect, owner, visit
@@ -71,26 +69,6 @@ def plain():
     with visit("plain view"):
         time.sleep(0.005)
         return {"user": request.args["user"]}
-
-
-@bare.get("/task-group")
-async def task_group():
-    with visit("task group"):
-        async with asyncio.TaskGroup() as group:
-            group.create_task(asyncio.sleep(LONG))
-            await asyncio.sleep(0.01)
-        expect(False, "task group: a view went on behind the block for a client that had left")
-        return ""
-
-
-@bare.get("/anyio-group")
-async def anyio_group():
-    with visit("anyio group"):
-        async with anyio.create_task_group() as group:
-            group.start_soon(anyio.sleep, LONG)
-            await anyio.sleep(0.01)
-        expect(False, "anyio group: a view went on behind the block for a client that had left")
-        return ""
 
 
 @bare.get("/slow")

@@ -16,19 +16,26 @@ async def at_once(target: Target) -> None:
         await connection.request(target.random.choice(["/slow", "/small?user=none", "/rows"]))
 
 
-@kind("leaves a task group", clients=2, pause=0.3)
-async def a_task_group(target: Target) -> None:
-    await leave_after(target, "/task-group")
+WITHIN = {
+    "asyncio": ["group_body", "group_end", "timeout", "gather"],
+    "anyio": ["group_body", "group_end", "scope", "fail_after"],
+}
 
 
-@kind("leaves an anyio group", clients=2, pause=0.3)
-async def an_anyio_group(target: Target) -> None:
-    await leave_after(target, "/anyio-group")
+@kind("leaves a group of asyncio", clients=2, pause=0.3)
+async def within_asyncio(target: Target) -> None:
+    await leave_within(target, "asyncio")
 
 
-async def leave_after(target: Target, path: str) -> None:
+@kind("leaves a group of anyio", clients=2, pause=0.3)
+async def within_anyio(target: Target) -> None:
+    await leave_within(target, "anyio")
+
+
+async def leave_within(target: Target, library: str) -> None:
+    helper = target.random.choice(WITHIN[library])
     async with connected(target) as connection:
-        await connection.request(path)
+        await connection.request(f"/within/{library}_{helper}")
         await asyncio.sleep(target.random.uniform(0.05, 0.5))
 
 
