@@ -6,22 +6,79 @@ what grows in the course of minutes.
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
-from soak import clients, verdict
+from soak import clients, verdict, wire
 from soak.__main__ import options
 from soak.control import Measured
-from soak.load import KINDS, Tally, chosen
+from soak.load import KINDS, Load, Tally, chosen
 from soak.run import Run, run
 from soak.samples import Sample
+from soak.wire import HOST, Target
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="needs the proc file system"
 )
+
+
+@asynccontextmanager
+async def a_server(handle) -> AsyncIterator[Target]:
+    """Connections that are handed to *handle*, which is cancelled at the end."""
+    tasks = set()
+
+    async def connect(*streams):
+        tasks.add(asyncio.current_task())
+        await handle(*streams)
+
+    server = await asyncio.start_server(connect, HOST, 0)
+    try:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            yield Target(server.sockets[0].getsockname()[1], http, response_timeout=1)
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_clients_of_a_server_that_never_answers_come_to_an_end():
+    async def never(reader, writer):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            writer.transport.abort()
+
+    async with a_server(never) as target:
+        load = Load(target, chosen())
+        await asyncio.sleep(0.5)
+        await load.end(grace=0.1)
+    asked = {name for name, tally in load.tallies.items() if tally.done}
+    assert asked <= {name for name in KINDS if "left at once" in name or "leaves" in name}
+
+
+@pytest.mark.parametrize("gives_up", [True, False])
+async def test_a_connection_that_is_given_up_is_told_from_one_that_is_held(gives_up, monkeypatch):
+    monkeypatch.setattr(wire, "LAST_READ", 0.5)
+
+    async def write(reader, writer):
+        try:
+            writer.write(bytes(8 << 20))
+            if not gives_up:
+                await asyncio.Event().wait()
+        finally:
+            writer.transport.abort()
+
+    async with a_server(write) as target:
+        async with wire.connected(target, wire.SMALL_BUFFER) as connection:
+            assert await connection.was_cut(0.3) is gives_up
 
 
 @pytest.fixture(scope="module")

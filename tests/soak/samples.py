@@ -71,16 +71,16 @@ class Observer:
     async def _account(self) -> dict | None:
         """What the process tells of itself, or None."""
         asking = asyncio.create_task(self._ask())
-        done, _ = await asyncio.wait({asking}, timeout=SUSPICIOUS)
-        if not done:
-            self._ask_where()
-            done, _ = await asyncio.wait({asking}, timeout=PATIENCE - SUSPICIOUS)
-        if not done:
+        try:
+            done, _ = await asyncio.wait({asking}, timeout=SUSPICIOUS)
+            if not done:
+                self._ask_where()
+                await asyncio.wait({asking}, timeout=PATIENCE - SUSPICIOUS)
+        finally:
             asking.cancel()
-            await asyncio.wait({asking})
-        if asking.cancelled() or asking.exception():
+            (account,) = await asyncio.gather(asking, return_exceptions=True)
+        if isinstance(account, BaseException):
             return None
-        account = asking.result()
         self._pid = account["pid"]
         return account
 
