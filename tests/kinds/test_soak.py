@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from soak import clients, verdict, wire
+from soak import verdict, wire
 from soak.__main__ import options
 from soak.control import Measured
 from soak.load import KINDS, Load, Tally, chosen
@@ -127,8 +127,7 @@ def test_the_commands_of_the_documentation_are_understood(command, seconds, serv
     assert chosen(asked.only, asked.without)
 
 
-def test_there_are_clients_of_every_kind():
-    assert clients
+def test_kinds_are_chosen_by_name():
     assert {kind.name for kind in chosen(only=["never-suspending"])} < set(KINDS)
     assert not any(kind.never_suspends for kind in chosen(without=["never-suspending"]))
     with pytest.raises(ValueError, match="no kind 'none'"):
@@ -156,7 +155,7 @@ def growing(fine: Run, **by: float) -> Run:
     [
         (
             lambda run: replace(run, after=replace(run.after, violations={"g is another's": 3})),
-            r"Isolation: g is another's \(3 times\)",
+            r"Violation: g is another's \(3 times\)",
         ),
         (
             lambda run: replace(run, control=replace(run.control, without_own=[0.1, 1.5])),

@@ -37,7 +37,7 @@ def isolation(run: Run) -> list[str]:
     """What an exchange saw that was another's, or did for a client that had left."""
     last = next((s for s in reversed([*run.samples, run.after]) if s.tasks is not None), run.after)
     return [
-        f"Isolation: {sentence} ({count} times)."
+        f"Violation: {sentence} ({count} times)."
         for sentence, count in sorted(last.violations.items())
     ]
 
