@@ -97,6 +97,7 @@ def test_links_lead_somewhere():
         "scripts/demo",
         "scripts/docs",
         "scripts/example",
+        "scripts/soak",
         "scripts/test",
         "scripts/common.sh",
         ".ci/run",
