@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..case import ABSENT, Case, Differs, case, code, http, ws
 
 LOST = (
-    "WARNING The session was modified in a websocket that is accepted already: the change is lost, since no cookie can be set any more. "
+    "WARNING The session was modified after the handshake of a websocket: the change is lost, since no cookie can be set any more. "
     "Modify it before accept(), or keep sessions on the server (pottle.sessions.ServerSideSessionInterface)."
 )
 
