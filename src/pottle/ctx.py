@@ -219,7 +219,7 @@ class AppContext:
     def _save_with_handshake(self) -> None:
         """Have the session of a websocket saved before it is accepted, and not only at its end."""
         if self._original is None:
-            self.made_websocket.before_accept(WeakMethod(self.save_for_handshake))
+            self.made_websocket._before_accept(WeakMethod(self.save_for_handshake))
 
     async def save_for_handshake(self) -> list[str]:
         """Save the session if it was accessed; gives the values of ``Set-Cookie`` to accept with."""

@@ -242,7 +242,7 @@ async def ws():
 @pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])  # Granian sends no headers of accept
 def test_a_real_server_sends_the_cookie(tmp_path: Path, server: str, on_the_server: bool) -> None:
     (tmp_path / "shop.py").write_text(APP.format(on_the_server=on_the_server))
-    command = (*POTTLE, "serve", "shop:app", "--server", server, "--port", "0")
+    command = (*POTTLE, "--app", "shop", "serve", "--server", server, "--port", "0")
     with served(*command, cwd=tmp_path) as process:
         process.ready()
         with connect(f"ws://127.0.0.1:{process.port}/ws") as connection:

@@ -103,7 +103,9 @@ class Shop:
             self.change()
             return ""
 
-    async def call(self, path: str = "/", method: str = "GET", id: str | None = None, **kwargs: Any):
+    async def call(
+        self, path: str = "/", method: str = "GET", id: str | None = None, **kwargs: Any
+    ):
         client = self.app.test_client(use_cookies=False)
         headers = {"Cookie": f"session={id or self.id}"} if id or self.id else {}
         return await client.open(path, method=method, headers=headers, **kwargs)

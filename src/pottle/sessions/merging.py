@@ -25,10 +25,13 @@ def merge_items(
     compared as *dumps* writes them, so a change inside of a value counts. Flashed messages are
     merged one by one.
     """
-    merged = {key: value for key, value in theirs.items() if key in ours or key not in base}
-    for key, value in ours.items():
-        if key not in base or (key in theirs and dumps(value) != dumps(base[key])):
-            merged[key] = value
+    kept = {key: value for key, value in theirs.items() if key in ours or key not in base}
+    changed = {
+        key: value
+        for key, value in ours.items()
+        if key not in base or (key in theirs and dumps(value) != dumps(base[key]))
+    }
+    merged = kept | changed
     flashes = _merge_flashes(*(list(of.get(FLASHES) or ()) for of in (base, ours, theirs)))
     if flashes:
         merged[FLASHES] = flashes

@@ -107,7 +107,7 @@ class RedisStore(SessionStore):
                 yield client
         except Exception as error:
             if _is_away(error):
-                raise ConnectionError(f"Redis: {error or type(error).__name__}") from error
+                raise ConnectionError(f"Redis: {str(error) or type(error).__name__}") from error
             raise
 
     def _own_client(self) -> tuple[Any, asyncio.Semaphore]:

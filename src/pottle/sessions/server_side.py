@@ -84,8 +84,10 @@ class ServerSideSession(TrackedSession):
 
     def replace(self, items: dict[str, Any]) -> None:
         """Have *items* in place of all that is in it, which is no change of it."""
-        dict.clear(self)
-        dict.update(self, items)
+        modified = self.modified
+        super().clear()
+        self.update(items)
+        self.modified = modified
 
 
 class UnavailableSession(ServerSideSession):
@@ -129,7 +131,9 @@ class ServerSideSessionInterface(SessionInterface):
         if key_bytes < 16:
             raise ValueError(f"An id of {key_bytes} bytes can be guessed: give it 16 or more.")
         if timeout <= 0 or attempts < 1:
-            raise ValueError("The time-out must be more than 0 seconds, and the attempts 1 or more.")
+            raise ValueError(
+                "The time-out must be more than 0 seconds, and the attempts 1 or more."
+            )
         self.store = store
         self.key_bytes = key_bytes
         self.attempts = attempts
@@ -173,7 +177,9 @@ class ServerSideSessionInterface(SessionInterface):
             raise
         if session.ended:
             app.logger.info("A session was not saved, since another request has ended it.")
-        elif response is not None and session.id is not None and self.should_set_cookie(app, session):
+        elif (
+            response is not None and session.id is not None and self.should_set_cookie(app, session)
+        ):
             self.set_cookie(app, session, response, session.id)
 
     def merge(
@@ -205,7 +211,9 @@ class ServerSideSessionInterface(SessionInterface):
             return session.modified
         # It may have been changed by another task while it was saved for the handshake.
         return (
-            session.accessed and session.record is not None and self._dump(session) != session.record
+            session.accessed
+            and session.record is not None
+            and self._dump(session) != session.record
         )
 
     async def _begin(self, app: Any, session: ServerSideSession) -> None:

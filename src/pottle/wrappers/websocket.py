@@ -64,7 +64,7 @@ class Websocket(BaseRequestWebsocket):
     _asked_at: int | None = None
     #: Held by whoever waits for the opening event.
     _greeting: asyncio.Lock | None = None
-    #: What is to be done before it is accepted, if anything; see `before_accept`.
+    #: What is to be done before it is accepted, if anything; see `_before_accept`.
     _preparation: _Preparation | None = None
 
     method = "GET"
@@ -112,7 +112,8 @@ class Websocket(BaseRequestWebsocket):
         if self._preparation is not None:
             await self._prepare(self._preparation, extra)
             if self.state is not State.CONNECTING:  # another task has accepted, or closed it
-                return await self.accept()
+                await self.accept()
+                return
         message: Event = {
             "type": "websocket.accept",
             "subprotocol": subprotocol,
@@ -124,7 +125,7 @@ class Websocket(BaseRequestWebsocket):
         except OSError as error:
             raise _broken(error) from error
 
-    def before_accept(self, prepare: WeakMethod[Callable[[], Awaitable[list[str]]]]) -> None:
+    def _before_accept(self, prepare: WeakMethod[Callable[[], Awaitable[list[str]]]]) -> None:
         """Call *prepare* once before the websocket is accepted, with the cookies that it gives.
 
         It is held weakly, since its owner has this websocket.
