@@ -68,14 +68,14 @@ def _serve_on(binary: Path, port: int, directory: str) -> Iterator[str | None]:
 
 
 @contextmanager
-def serve_redis() -> Iterator[str]:
-    """Run a Redis on a free port of this machine for as long as the block lasts; gives its URL."""
+def serve_redis(port: int | None = None) -> Iterator[str]:
+    """Run a Redis on *port*, or a free one, for as long as the block lasts; gives its URL."""
     binary = find_redis()
     if binary is None:
         pytest.fail(f"These tests need a Redis server and found none. Run, once: {INSTALL}")
     with tempfile.TemporaryDirectory() as directory:
         for _ in range(5):  # somebody may take the free port before the server does
-            with _serve_on(binary, _free_port(), directory) as url:
+            with _serve_on(binary, port or _free_port(), directory) as url:
                 if url is not None:
                     yield url
                     return

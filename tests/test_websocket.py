@@ -953,11 +953,11 @@ async def test_the_session_is_saved_by_a_sync_or_async_interface(is_async: bool)
         if is_async:
 
             async def save_session(self, app: Any, session: Any, response: Any) -> None:
-                saved.append((dict(session), response))
+                saved.append((dict(session), session.modified, response is None))
         else:
 
             def save_session(self, app: Any, session: Any, response: Any) -> None:
-                saved.append((dict(session), response))
+                saved.append((dict(session), session.modified, response is None))
 
     async def handler() -> None:
         session["n"] = 1
@@ -967,7 +967,8 @@ async def test_the_session_is_saved_by_a_sync_or_async_interface(is_async: bool)
     app.session_interface = Interface()
     peer = await call(app, websocket_scope(), CONNECT)
     assert peer.sent[-1]["code"] == 1000
-    assert saved == [({"n": 1}, None)]
+    # With the handshake, and at the end, when there is no cookie any more.
+    assert saved == [({"n": 1}, True, False), ({"n": 1}, False, True)]
 
 
 async def test_a_rejection_can_carry_the_session_cookie() -> None:

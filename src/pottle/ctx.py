@@ -11,6 +11,7 @@ from contextvars import Context, Token, copy_context
 from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from weakref import WeakMethod
 
 from .active import current
 from .errors import ContextError, ErrorCollector
@@ -194,6 +195,8 @@ class AppContext:
                     interface.make_null_session(self.app) if session is None else session
                 )
             self.touched = True
+            if self.made_websocket is not None:
+                self._save_with_handshake()
         self.made_session.accessed = True
         return self.made_session  # type: ignore[no-any-return]  # the class is the interface's choice
 
@@ -201,6 +204,24 @@ class AppContext:
     def session(self, value: SessionMixin) -> None:
         self.made_session = value
         self.touched = True
+        if self.made_websocket is not None:
+            self._save_with_handshake()
+
+    def _save_with_handshake(self) -> None:
+        """Have the session of a websocket saved before it is accepted, and not only at its end."""
+        if self._original is None:
+            self.made_websocket._before_accept(WeakMethod(self.save_for_handshake))
+
+    async def save_for_handshake(self) -> list[str]:
+        """Save the session if it was accessed; gives the values of ``Set-Cookie`` to accept with."""
+        app, session = self.app, self.made_session
+        interface = app.session_interface
+        if session is None or not session.accessed or interface.is_null_session(session):
+            return []
+        response = app.response_class()
+        await app.ensure_async(interface.save_session)(app, session, response)
+        session.modified = False
+        return response.headers.getlist("Set-Cookie")  # type: ignore[no-any-return]  # the class is the application's choice
 
     @property
     def url_adapter(self) -> MapAdapter | None:

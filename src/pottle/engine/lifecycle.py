@@ -26,6 +26,7 @@ from ..errors import (
     WebsocketCancelled,
     disconnect_in,
 )
+from ..sessions.base import SESSION_FAILURES
 from ..wrappers import Response
 from .kinds import HTTP
 
@@ -150,9 +151,11 @@ async def finalize(context: AppContext, result: Any, from_error_handler: bool = 
         response = await context.route.steps.process(context, response)
         if kind.finished.receivers:
             await context.announce(kind.finished, response=response)
-    except Exception:
+    except Exception as error:
         if not from_error_handler:
             raise
+        if isinstance(error, SESSION_FAILURES):  # of which the answer tells, or the log
+            return response
         app.logger.exception(
             "An after hook failed for the answer to an error; the answer is sent without it."
         )
@@ -226,6 +229,8 @@ async def handle_exception(context: AppContext, error: Exception) -> Any:
     """
     route = context.route
     app = context.app
+    if isinstance(error, SESSION_FAILURES):
+        return await _answer_session_failure(context, error)
     context.error = error
     await context.announce(route.kind.exception, exception=error)
     if app.plan.propagate:
@@ -236,6 +241,22 @@ async def handle_exception(context: AppContext, error: Exception) -> Any:
     if handler is not None:
         result = await route.steps.asynchronous(handler)(result)
     return await route.steps.finalize(context, result, from_error_handler=True)
+
+
+async def _answer_session_failure(context: AppContext, error: Exception) -> Any:
+    """The 503 or 409 for a session that could not be saved, or that an error handler asked for.
+
+    It is an answer and no failure of the application: not logged, not raised in tests.
+    """
+    context.error = None
+    result: Any = error
+    handler = find_error_handler(context.app, error, context)
+    if handler is not None:
+        try:
+            result = await context.route.steps.asynchronous(handler)(error)
+        except SESSION_FAILURES:  # it looks into the session, too
+            pass
+    return await context.route.steps.finalize(context, result, from_error_handler=True)
 
 
 def _steps(context: AppContext) -> Any:

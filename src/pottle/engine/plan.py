@@ -17,6 +17,7 @@ from werkzeug.sansio.utils import get_host
 from ..json.provider import JSONProvider
 from ..routing import Missing, Problem, Tree
 from ..sessions import SecureCookieSessionInterface
+from ..sessions.cookie import warn_of_short_keys
 from ..sync import in_world, waiting
 from ..typing import Scope
 from ..utils import encode_headers, find_header, is_async, may_suspend
@@ -102,6 +103,8 @@ class Plan:
         self.debug: bool = bool(config["DEBUG"])
         propagate = config["PROPAGATE_EXCEPTIONS"]
         self.propagate: bool = self.testing or self.debug if propagate is None else bool(propagate)
+        if not (self.testing or self.debug):
+            warn_of_short_keys(app)
         self.response_timeout: float | None = config["RESPONSE_TIMEOUT"]
         self.max_content_length: int | None = config["MAX_CONTENT_LENGTH"]
         self.body_timeout: float | None = config["BODY_TIMEOUT"]

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from .base import (
     NullSession,
     SecureCookieSession,
+    SessionConflict,
     SessionInterface,
     SessionMixin,
+    SessionStoreUnavailable,
     SessionUnavailableError,
     TrackedSession,
 )
@@ -33,9 +35,11 @@ __all__ = [
     "SecureCookieSessionInterface",
     "ServerSideSession",
     "ServerSideSessionInterface",
+    "SessionConflict",
     "SessionInterface",
     "SessionMixin",
     "SessionStore",
+    "SessionStoreUnavailable",
     "SessionUnavailableError",
     "TrackedSession",
     "session_json_serializer",

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from werkzeug.datastructures import CallbackDict
+from werkzeug.exceptions import Conflict, ServiceUnavailable
 
 from pottle.errors import PottleError
 
@@ -23,6 +24,36 @@ if TYPE_CHECKING:
 
 class SessionUnavailableError(PottleError, RuntimeError):
     """The session cannot be written, since nothing is set up that would keep it."""
+
+
+class SessionStoreUnavailable(ServiceUnavailable):
+    """The store of the sessions is away: 503 with ``Retry-After``, unless it is caught.
+
+    Raised where a session that could not be loaded is read or written, and where one that was
+    changed cannot be saved.
+    """
+
+    #: Seconds that the client is told to wait.
+    RETRY_AFTER = 5
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The sessions cannot be reached at the moment. Please try again soon.",
+            retry_after=self.RETRY_AFTER,
+        )
+
+
+class SessionConflict(Conflict):
+    """Other requests changed the session again and again while this one tried to save it: 409."""
+
+    description = (
+        "The session was changed by other requests at the same time, so that this change was not"
+        " kept. Please try again."
+    )
+
+
+#: What may be raised when a session is saved, after the view has answered, and is an answer itself.
+SESSION_FAILURES = (SessionStoreUnavailable, SessionConflict)
 
 
 class SessionMixin(MutableMapping[str, Any]):
@@ -119,8 +150,10 @@ class SessionInterface:
     ) -> None:
         """Save *session* and set its cookie on *response*.
 
-        Called for each session that was opened and is no null session. *response* is None for a
-        websocket that was accepted already: no cookie can be set any more.
+        Called for each session that was opened and is no null session; for a websocket once before
+        it is accepted, if the session was accessed, and once more at its end. *response* is None
+        after the handshake of a websocket: no cookie can be set any more. What is raised of
+        `SessionStoreUnavailable` and `SessionConflict` is answered in place of *response*.
         """
         raise NotImplementedError
 

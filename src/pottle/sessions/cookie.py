@@ -14,6 +14,7 @@ import zlib
 from binascii import a2b_base64
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from itsdangerous import (
     BadSignature,
@@ -38,6 +39,31 @@ if TYPE_CHECKING:
 Secret = str | bytes
 
 session_json_serializer = TaggedJSONSerializer()
+
+#: Bytes of a secret key, below which it may be guessed.
+SHORTEST_KEY = 16
+
+#: The applications that were warned of a short key, each once.
+_warned: WeakSet[Any] = WeakSet()
+
+
+def warn_of_short_keys(app: Any) -> None:
+    """Say once for *app* that its secret key, or one of the former ones, can be guessed."""
+    keys = {"SECRET_KEY": [app.secret_key] if app.secret_key else []}
+    keys["SECRET_KEY_FALLBACKS"] = list(app.config["SECRET_KEY_FALLBACKS"] or ())
+    for name, secrets in keys.items():
+        for secret in secrets:
+            length = len(secret.encode() if isinstance(secret, str) else secret)
+            if length < SHORTEST_KEY and app not in _warned:
+                _warned.add(app)
+                app.logger.warning(
+                    "A key in %s has %d bytes only. Whoever finds it by trying can sign a session"
+                    " as any user. Use a long random one, such as"
+                    " python -c 'import secrets; print(secrets.token_hex())' gives; the sessions"
+                    " that were signed with the short one end then.",
+                    name,
+                    length,
+                )
 
 
 def _sha1(string: bytes = b"", *, usedforsecurity: bool = True) -> Any:
@@ -199,8 +225,8 @@ class SecureCookieSessionInterface(SessionInterface):
         if response is None:
             if session.modified:
                 app.logger.warning(
-                    "The session was modified in a websocket that is accepted already: the change"
-                    " is lost, since no cookie can be set any more. Modify it before accept(), or"
+                    "The session was modified after the handshake of a websocket: the change is"
+                    " lost, since no cookie can be set any more. Modify it before accept(), or"
                     " keep sessions on the server (pottle.sessions.ServerSideSessionInterface)."
                 )
             return

@@ -1,6 +1,7 @@
 """Where server-side sessions are kept: the contract of a store, and the one in memory.
 
 A store keeps bytes by id for a time. It knows nothing of sessions, cookies or applications.
+The invariant: nothing but `set` makes a record, so one that was deleted does not come back.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class SessionStore(ABC):
-    """Keeps a record of bytes by its id, each for *ttl* seconds from the last `set` or `touch`."""
+    """Keeps a record of bytes by its id, each for *ttl* seconds from its last change or `touch`.
+
+    An `OSError` (such as `ConnectionError` and `TimeoutError`) says that the store is away. Any
+    other error is one of the program.
+    """
 
     @abstractmethod
     async def get(self, id: str) -> bytes | None:
@@ -30,8 +35,27 @@ class SessionStore(ABC):
         """Forget the record, if there is one."""
 
     @abstractmethod
-    async def touch(self, id: str, ttl: float) -> None:
-        """Keep the record for *ttl* seconds from now, if there is one."""
+    async def touch(self, id: str, ttl: float) -> bool | None:
+        """Keep the record for *ttl* seconds from now, if there is one; False if there is none.
+
+        A store that cannot tell gives None.
+        """
+
+    async def swap(self, id: str, old: bytes, new: bytes | None, ttl: float) -> bytes | None:
+        """Put *new* in place of *old* if that is the record, or delete it where *new* is None.
+
+        Gives what was there: *old* if it was swapped, else what somebody else has written, or None
+        where there is no record. A store does this **in one step**. As it is written here it takes
+        two, which serves a store that cannot do better: what another request does between them (a
+        logout, say) is undone.
+        """
+        there = await self.get(id)
+        if there == old:
+            if new is None:
+                await self.delete(id)
+            else:
+                await self.set(id, new, ttl)
+        return there
 
     async def close(self) -> None:  # noqa: B027 - a store without connections has nothing to do
         """Let go of connections. The store may be used again, and connects again then."""
@@ -72,10 +96,22 @@ class MemoryStore(SessionStore):
     async def delete(self, id: str) -> None:
         self._records.pop(id, None)
 
-    async def touch(self, id: str, ttl: float) -> None:
-        record = await self.get(id)
+    # Neither of these is suspended between looking and writing, so each is one step.
+
+    async def touch(self, id: str, ttl: float) -> bool:
+        record = await MemoryStore.get(self, id)
         if record is not None:
-            await self.set(id, record, ttl)
+            await MemoryStore.set(self, id, record, ttl)
+        return record is not None
+
+    async def swap(self, id: str, old: bytes, new: bytes | None, ttl: float) -> bytes | None:
+        there = await MemoryStore.get(self, id)
+        if there == old:
+            if new is None:
+                await MemoryStore.delete(self, id)
+            else:
+                await MemoryStore.set(self, id, new, ttl)
+        return there
 
     def _make_room(self) -> None:
         now = self._clock()

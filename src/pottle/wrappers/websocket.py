@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from enum import Enum
 from types import FrameType
 from typing import Any, NoReturn, Protocol, cast
+from weakref import WeakMethod
 
 from werkzeug.datastructures import Headers
 
@@ -71,6 +72,8 @@ class Websocket(BaseRequestWebsocket):
     _asked_at: int | None = None
     #: Held by whoever waits for the opening event.
     _greeting: asyncio.Lock | None = None
+    #: What is to be done before it is accepted, if anything; see `_before_accept`.
+    _preparation: _Preparation | None = None
 
     method = "GET"
     scheme: str = fact(lambda self: self.scope.get("scheme", "ws"))
@@ -113,16 +116,38 @@ class Websocket(BaseRequestWebsocket):
             return
         if self.state is not State.CONNECTING:
             await self._refuse("accept")
+        extra = Headers(headers)
+        if self._preparation is not None:
+            await self._prepare(self._preparation, extra)
+            if self.state is not State.CONNECTING:  # another task has accepted, or closed it
+                await self.accept()
+                return
         message: Event = {
             "type": "websocket.accept",
             "subprotocol": subprotocol,
-            "headers": encode_headers(Headers(headers)),
+            "headers": encode_headers(extra),
         }
         self.state = State.OPEN
         try:
             await self._inbox.until_sent(self._send(message), self._send_timeout)
         except OSError as error:
             await self._leave(error)
+
+    def _before_accept(self, prepare: WeakMethod[Callable[[], Awaitable[list[str]]]]) -> None:
+        """Call *prepare* once before the websocket is accepted, with the cookies that it gives.
+
+        It is held weakly, since its owner has this websocket.
+        """
+        if self.state is State.CONNECTING:
+            self._preparation = _Preparation(prepare)
+
+    async def _prepare(self, preparation: _Preparation, headers: Headers) -> None:
+        async with preparation.lock:  # two tasks may be about to accept
+            prepare = preparation.prepare()
+            if self.state is State.CONNECTING and prepare is not None:
+                for cookie in await prepare():
+                    headers.add("Set-Cookie", cookie)
+        self._preparation = None
 
     def receive(self) -> Coroutine[Any, Any, str | bytes]:
         """The next message: text as `str`, binary as `bytes`. To be awaited.
@@ -314,6 +339,14 @@ class Websocket(BaseRequestWebsocket):
             + (f" with code {self.close_code}" if self.close_code else "")
             + ". Leave the handler instead of using it further."
         )
+
+
+class _Preparation:
+    """What is done before a websocket is accepted, by one task at a time."""
+
+    def __init__(self, prepare: WeakMethod[Callable[[], Awaitable[list[str]]]]) -> None:
+        self.prepare = prepare
+        self.lock = asyncio.Lock()
 
 
 class _Callables:

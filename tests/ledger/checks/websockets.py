@@ -143,7 +143,7 @@ async def check_19_flashed_messages_do_not_break_websockets() -> None:
         await websocket.send(str(get_flashed_messages()))
 
     app = app_with(view)
-    app.secret_key = "key"
+    app.secret_key = "a secret of the tests"
     wire = await ended(app)
     assert "websocket.send" in wire.types, wire.sent
 
@@ -172,7 +172,7 @@ async def check_21_a_synchronous_save_session_works_for_websockets() -> None:
         await websocket.send("hello")
 
     app = app_with(view)
-    app.secret_key = "key"
+    app.secret_key = "a secret of the tests"
     app.session_interface = SyncSessions()
     app.session_interface.saved = saved = []
     records = Records(app)

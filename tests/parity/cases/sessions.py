@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..case import ABSENT, Case, Differs, case, code, http, ws
 
 LOST = (
-    "WARNING The session was modified in a websocket that is accepted already: the change is lost, since no cookie can be set any more. "
+    "WARNING The session was modified after the handshake of a websocket: the change is lost, since no cookie can be set any more. "
     "Modify it before accept(), or keep sessions on the server (pottle.sessions.ServerSideSessionInterface)."
 )
 
@@ -250,7 +250,7 @@ CASES: list[Case] = [
     """,
         code("""
         await client.get("/set")
-        app.secret_key = "another"
+        app.secret_key = "another secret of theirs"
         one = await (await client.get("/get")).get_json()
         app.config["SECRET_KEY_FALLBACKS"] = ["a secret of the tests"]
         two = await (await client.get("/get")).get_json()
@@ -368,6 +368,7 @@ CASES: list[Case] = [
         """
         @app.websocket("/ws")
         async def ws_():
+            await websocket.accept()
             session["x"] = session.get("x", 0) + 1
             await websocket.send_json(dict(session))
         @app.route("/")
@@ -382,6 +383,26 @@ CASES: list[Case] = [
             return await peer.receive_json()
     """),
         differs=Differs("The log says in other words", {"0.logged.0": LOST, "1.logged.0": LOST}),
+    ),
+    case(
+        "in-websockets-before-accept",
+        """
+        @app.websocket("/ws")
+        async def ws_():
+            session["x"] = 1
+            await websocket.send_json(dict(session))
+        @app.route("/")
+        async def view():
+            return dict(session)
+    """,
+        code("""
+        async with client.websocket("/ws") as peer:
+            await peer.receive_json()
+        return await (await client.get("/")).get_json()
+    """),
+        differs=Differs(
+            "A session that is changed before `accept()`", {"0.value.x": 1, "0.logged": ABSENT}
+        ),
     ),
     case(
         "session-transaction",
