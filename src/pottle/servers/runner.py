@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pottle.servers import reloader, sockets
 from pottle.servers.logs import say
-from pottle.servers.settings import ServerError, Settings
+from pottle.servers.settings import ConnectionLimits, ServerError, Settings
 from pottle.servers.shutdown import Serving, Shutdown, serve_until, signals_handled
 from pottle.utils import environment
 
@@ -169,6 +169,7 @@ async def serve_on(
     """
     server = import_module(f"pottle.servers.{settings.server}")
     asgi: ASGIApp = import_module("pottle.debug").DebugMiddleware(app) if debug_page else app
+    settings = replace(settings, limits=ConnectionLimits.from_config(app.config))
     grace: float = settings.grace if settings.grace is not None else app.config["SHUTDOWN_TIMEOUT"]
     serving = Serving(asgi, announce, track=server.TRACK_CALLS)
     shutdown = Shutdown(app, serving)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
-from pottle.servers.heads import BoundedHeads
+from pottle.servers.http_protocol import HttpProtocol
 from pottle.servers.logs import access_logger
 from pottle.servers.settings import ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from pottle.servers.settings import Settings
+    from pottle.servers.settings import ConnectionLimits, Settings
     from pottle.servers.shutdown import Serving, Shutdown
     from pottle.servers.sockets import Listening
 
@@ -54,6 +56,15 @@ class _FalseAlarms(logging.Filter):
         return not (self._requested.is_set() and isinstance(error, asyncio.CancelledError))
 
 
+def _websocket_protocol(limits: ConnectionLimits) -> object:
+    """Ours, which needs the library websockets; without it whatever uvicorn finds."""
+    if find_spec("websockets") is None:
+        return "auto"
+    from pottle.servers.websocket_protocol import WebsocketProtocol
+
+    return partial(WebsocketProtocol, limits=limits)
+
+
 async def serve(
     serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown, grace: float
 ) -> None:
@@ -64,7 +75,9 @@ async def serve(
         cast(Any, serving),  # uvicorn spells the types of ASGI messages in its own classes
         interface="asgi3",
         lifespan="on",
-        http=BoundedHeads,
+        http=cast(Any, partial(HttpProtocol, limits=settings.limits)),
+        ws=cast(Any, _websocket_protocol(settings.limits)),
+        timeout_keep_alive=cast(int, settings.limits.keep_alive),
         log_config=None,
         access_log=settings.access_log,
         timeout_graceful_shutdown=cast(int, grace),  # any number will do at run time
