@@ -114,6 +114,16 @@ def find_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | No
     return None
 
 
+def printable(text: str) -> str:
+    """*text* for one line of a log or a terminal: whatever does not print is escaped as in Python.
+
+    That is line breaks, escape sequences, and marks that turn the direction of writing.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 async def cancel_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel *tasks*, wait for all of them, and raise the first error one ended with."""
     pending = set(tasks)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
-from ..utils import encode_headers
+from ..utils import encode_headers, printable
 from ..wrappers import Response
 from .page import render_page, render_text
 
@@ -90,7 +90,7 @@ class DebugMiddleware:
 
 
 def _where(scope: Scope) -> str:
-    return f"{scope.get('method', 'WEBSOCKET')} {scope['path']}"
+    return printable(f"{scope.get('method', 'WEBSOCKET')} {scope['path']}")
 
 
 async def _show(scope: Scope, send: Send, error: BaseException) -> None:
