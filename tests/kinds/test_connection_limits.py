@@ -361,6 +361,20 @@ def frame(opcode: int, payload: bytes = b"", fin: bool = True, compressed: bool 
     return bytes([first]) + length + b"\0\0\0\0" + payload
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param(b"a: b\r\n" * 200, id="many headers"),
+        pytest.param(b"a: " + b"b" * 9000 + b"\r\n", id="a long header"),
+        pytest.param(b"Content-Length: 3\r\n", id="a body"),
+    ],
+)
+async def test_a_handshake_that_cannot_be_read_is_answered(more: bytes) -> None:
+    async with serving() as server, server.connection() as peer:
+        peer.writer.write(GET.replace(b"/ ", b"/late ", 1) + UPGRADE + more + b"\r\nabc")
+        assert (await peer.rest()).startswith(b"HTTP/1.1 400 ")
+
+
 async def test_pongs_for_a_client_that_reads_none_do_not_pile_up() -> None:
     ping, count = frame(9, b"x" * 125), 30_000
     async with serving(send_buffer=16384, RESPONSE_TIMEOUT=None) as server:

@@ -55,11 +55,25 @@ class WebsocketProtocol(StallWatch, WebSocketsSansIOProtocol):
     # What comes in
 
     def data_received(self, data: bytes) -> None:
-        if len(data) > _PIECE or not self.queue.empty():
+        if not self.handshake_initiated:
+            self._begin(data)
+        elif len(data) > _PIECE or not self.queue.empty():
             self._unparsed = memoryview(bytes(self._unparsed) + data)
             self._parse()
         else:
             super().data_received(data)
+
+    def _begin(self, head: bytes) -> None:
+        """Start the handshake; *head* is all of the request.
+
+        The library takes 128 headers, 8 KiB in a line and no body, and says nothing about others.
+        """
+        super().data_received(head)
+        if not self.handshake_initiated and not self.transport.is_closing():
+            self.transport.write(
+                b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            )
+            self.transport.close()
 
     def _parse(self) -> None:
         """Parse what has come in until there is something for the application; then read no more."""
