@@ -106,7 +106,8 @@ def _of_credentials(value: str) -> Iterator[str]:
 def _of_config(config: Mapping[str, Any]) -> Iterator[str]:
     for name, value in config.items():
         if _CONFIG_NAME.search(name) is not None:
-            for one in value if isinstance(value, list | tuple | set) else (value,):
+            several: Iterable[Any] = value if isinstance(value, list | tuple) else (value,)
+            for one in several:
                 yield from _texts(one)
 
 

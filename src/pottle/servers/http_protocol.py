@@ -110,7 +110,8 @@ class HttpProtocol(StallWatch, HttpToolsProtocol):
         super().on_headers_complete()
         self._in_body = self._advanced = True
         # Trailers come the same way, and must not become headers of the request (RFC 9110 6.5.1).
-        self.headers = self.headers.copy() if self.parser.should_upgrade() else []
+        parser: Any = self.parser  # None once the connection is lost
+        self.headers = self.headers.copy() if parser.should_upgrade() else []
 
     def on_chunk_header(self) -> None:
         """Called by the parser after the line with the size of a chunk."""
