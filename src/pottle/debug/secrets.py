@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote_plus
 
@@ -106,15 +106,18 @@ def _of_credentials(value: str) -> Iterator[str]:
 def _of_config(config: Mapping[str, Any]) -> Iterator[str]:
     for name, value in config.items():
         if _CONFIG_NAME.search(name) is not None:
-            several: Iterable[Any] = value if isinstance(value, list | tuple) else (value,)
-            for one in several:
-                yield from _texts(one)
+            yield from _texts(value)
 
 
-def _texts(value: object) -> Iterable[str]:
+def _texts(value: Any) -> Iterator[str]:
+    """The text that *value* is, or those that are in a list or tuple, such as keys of before."""
     if isinstance(value, bytes):
-        return (value.decode("latin-1"),)
-    return (str.__str__(value),) if isinstance(value, str) else ()
+        yield value.decode("latin-1")
+    elif isinstance(value, str):
+        yield str.__str__(value)
+    elif type(value) in (list, tuple):
+        for one in value:
+            yield from _texts(one)
 
 
 def _spellings(text: str) -> Iterator[str]:

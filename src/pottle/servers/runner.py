@@ -199,7 +199,7 @@ def _is_local(settings: Settings, listening: Listening | None) -> bool:
     """Whether only this machine can reach the server."""
     if settings.fd is not None and listening is not None:
         name: Any = listening.stream.getsockname()  # a path, or an address and a port
-        return not isinstance(name, tuple) or is_loopback(name[0])
+        return isinstance(name, str) or is_loopback(name[0])
     return settings.uds is not None or is_loopback(settings.host)
 
 
