@@ -117,14 +117,15 @@ def _texts(value: Any) -> Iterator[str]:
         yield str.__str__(value)
     elif type(value) in (list, tuple):
         for one in value:
-            yield from _texts(one)
+            if isinstance(one, str | bytes):
+                yield from _texts(one)
 
 
 def _spellings(text: str) -> Iterator[str]:
     """How *text* may be written: as it is, in a literal, in a URL."""
     yield text
     yield repr(text)[1:-1]
-    yield repr(text.encode("utf-8", "surrogateescape"))[2:-1]
+    yield repr(text.encode("utf-8", "backslashreplace"))[2:-1]
     yield quote(text, errors="replace")
     yield quote_plus(text, errors="replace")
     unquoted = unquote_plus(text)
