@@ -78,7 +78,7 @@ async def die():
 
 @app.get("/fail")
 async def fail():
-    secret = "shown in debug mode only"
+    detail = "shown in debug mode only"
     raise RuntimeError("as it should")
 """
 

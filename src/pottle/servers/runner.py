@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pottle.servers import reloader, sockets
 from pottle.servers.logs import say
-from pottle.servers.settings import ServerError, Settings
+from pottle.servers.settings import ConnectionLimits, ServerError, Settings
 from pottle.servers.shutdown import Serving, Shutdown, serve_until, signals_handled
-from pottle.utils import environment
+from pottle.utils import environment, is_loopback
 
 if TYPE_CHECKING:
     from pottle.app import Pottle
@@ -135,6 +135,12 @@ async def _serve(
             f" * Running on {settings.url(settings.port)} with {settings.server}{mode}"
             " (press Ctrl+C to stop)"
         )
+        if (debug_page or app.debug) and not _is_local(settings, listening):
+            say(
+                " * WARNING: debug mode on an address that others can reach. It is for one developer on"
+                " one machine: listen on 127.0.0.1, or serve with 'pottle serve'. The debug page is"
+                " only shown to this machine and on the hosts that TRUSTED_HOSTS names."
+            )
 
     try:
         await serve_on(
@@ -169,6 +175,7 @@ async def serve_on(
     """
     server = import_module(f"pottle.servers.{settings.server}")
     asgi: ASGIApp = import_module("pottle.debug").DebugMiddleware(app) if debug_page else app
+    settings = replace(settings, limits=ConnectionLimits.from_config(app.config))
     grace: float = settings.grace if settings.grace is not None else app.config["SHUTDOWN_TIMEOUT"]
     serving = Serving(asgi, announce, track=server.TRACK_CALLS)
     shutdown = Shutdown(app, serving)
@@ -186,6 +193,14 @@ async def serve_on(
         await serving.finish()
     if serving.failure is not None:
         raise ServerError(f"The application {serving.failure}")
+
+
+def _is_local(settings: Settings, listening: Listening | None) -> bool:
+    """Whether only this machine can reach the server."""
+    if settings.fd is not None and listening is not None:
+        name: Any = listening.stream.getsockname()  # a path, or an address and a port
+        return isinstance(name, str) or is_loopback(name[0])
+    return settings.uds is not None or is_loopback(settings.host)
 
 
 async def _wait_for(trigger: Trigger, shutdown: Shutdown) -> None:
