@@ -83,7 +83,8 @@ def run_command(
             reloader.start(settings, extra_files, _folders(info))
         else:
             app = info.load_app()
-            runner.develop(app, settings, debug_page=debug if debugger is None else debugger)
+            debug_page = debug if debugger is None else debugger
+            runner.develop(app, settings, debug_page=debug_page, to_the_end=True)
 
 
 def _folders(info: ScriptInfo) -> list[Path]:

@@ -28,7 +28,7 @@ _LOGGING: dict[str, Any] = {"version": 1, "incremental": True, "handlers": {}, "
 
 
 async def serve(
-    serving: Serving, settings: Settings, listening: None, shutdown: Shutdown, grace: float
+    serving: Serving, settings: Settings, listening: None, shutdown: Shutdown
 ) -> None:
     """Serve until *shutdown* is requested and connections have drained."""
     if settings.access_log:

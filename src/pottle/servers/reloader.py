@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pottle.servers import sockets
 from pottle.servers.logs import say
-from pottle.servers.shutdown import SIGNALS
+from pottle.servers.shutdown import handled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,7 +71,7 @@ class _Reloader:
         self._child: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
-        before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        before = handled(self._on_signal)
         try:
             self._loop()
         finally:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pottle.servers.shutdown import Serving, Shutdown
     from pottle.servers.sockets import Listening
 
-#: uvicorn cancels the calls in progress itself when its own time is over.
+#: uvicorn has a set of them itself.
 TRACK_CALLS = False
 
 
@@ -55,7 +55,7 @@ class _FalseAlarms(logging.Filter):
 
 
 async def serve(
-    serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown, grace: float
+    serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown
 ) -> None:
     """Serve until *shutdown* is requested and connections have drained."""
     if settings.access_log:
@@ -67,12 +67,12 @@ async def serve(
         http=BoundedHeads,
         log_config=None,
         access_log=settings.access_log,
-        timeout_graceful_shutdown=cast(int, grace),  # any number will do at run time
         ssl_certfile=settings.certfile,
         ssl_keyfile=settings.private_key,
         ssl_ca_certs=settings.ca_certs,
     )
     server = _Server(config)
+    serving.calls = lambda: list(server.server_state.tasks)
     false_alarms = _FalseAlarms(serving, shutdown)
     logging.getLogger("uvicorn.error").addFilter(false_alarms)
 

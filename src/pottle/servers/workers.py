@@ -24,7 +24,7 @@ from pottle.servers import sockets
 from pottle.servers.logs import say
 from pottle.servers.runner import run_loop, serve_on
 from pottle.servers.settings import ServerError, Settings
-from pottle.servers.shutdown import SIGNALS
+from pottle.servers.shutdown import handled
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -69,7 +69,7 @@ class Supervisor:
         self._settings, self._listening = sockets.claim(self._settings)
         wake, waker = socket.socketpair()
         waker.setblocking(False)
-        before = {number: signal.signal(number, _waking(waker)) for number in SIGNALS}
+        before = handled(_waking(waker))
         try:
             self._start_worker()
             while wake not in (ready := wait(self._watched(wake))):

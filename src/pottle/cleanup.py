@@ -1,0 +1,87 @@
+"""A clean-up of several steps within one time: none of them keeps the others from running."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .errors import ErrorCollector
+from .stacks import busy_threads, name_of, place_of_task
+
+#: What is run, and the function to name if it does not end.
+Step = tuple[Callable[[], Awaitable[Any]], Callable[..., Any]]
+
+
+class CleanUp:
+    """Runs *steps* one after the other until *end*, a time of `time.monotonic`.
+
+    A step gets half of what is left, the last one all of it, and is cancelled then. One that does not
+    heed its cancellation within *patience* seconds is left behind, and the others run in another
+    task. *overdue* is called with a sentence about each of those. What the steps raise is collected in
+    *errors*; *done* is set when all have run.
+    """
+
+    def __init__(
+        self,
+        steps: list[Step],
+        end: float,
+        patience: float,
+        errors: ErrorCollector,
+        overdue: Callable[[str], None],
+        done: asyncio.Event,
+    ) -> None:
+        self._steps = deque(steps)
+        self._end = end
+        self._patience = patience
+        self._errors = errors
+        self._overdue = overdue
+        self._owner: asyncio.Task[Any] | None = None
+        self._successor: asyncio.Task[Any] | None = None
+        self._done = done
+
+    async def run(self) -> None:
+        """Run the steps that are left, in this task as far as it gets."""
+        self._owner = asyncio.current_task()
+        owner = self._owner
+        while self._steps and self._owner is owner:
+            await self._run_next()
+        if self._owner is owner:
+            self._done.set()
+
+    async def _run_next(self) -> None:
+        loop = asyncio.get_running_loop()
+        call, function = self._steps.popleft()
+        left = max(self._end - time.monotonic(), 0)
+        share = left / 2 if self._steps else left
+        take_over = loop.call_later(
+            share + self._patience, self._take_over, asyncio.current_task(), function
+        )
+        say = loop.call_later(share, self._say, share, asyncio.current_task(), function)
+        try:
+            with self._errors:
+                try:
+                    async with asyncio.timeout(share) as limit:
+                        await call()
+                except TimeoutError:
+                    if not limit.expired():
+                        raise
+        finally:
+            say.cancel()
+            take_over.cancel()
+
+    def _say(self, share: float, task: asyncio.Task[Any], function: Callable[..., Any]) -> None:
+        place = place_of_task(task) or next(iter(busy_threads()), "it has no code of its own")
+        self._overdue(
+            f"{name_of(function)} was cancelled at shutdown: it did not end within {share:.3g}"
+            f" seconds. It was at {place}."
+        )
+
+    def _take_over(self, task: asyncio.Task[Any], function: Callable[..., Any]) -> None:
+        self._overdue(
+            f"{name_of(function)} ignores its cancellation at shutdown, and is left behind."
+        )
+        if self._owner is task:
+            self._successor = asyncio.get_running_loop().create_task(self.run())
