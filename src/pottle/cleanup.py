@@ -81,7 +81,7 @@ class CleanUp:
 
     def _take_over(self, task: asyncio.Task[Any], function: Callable[..., Any]) -> None:
         self._overdue(
-            f"{name_of(function)} ignores its cancellation at shutdown, and is left behind."
+            f"{name_of(function)} did not end when it was cancelled at shutdown, and is left behind."
         )
         if self._owner is task:
             self._successor = asyncio.get_running_loop().create_task(self.run())

@@ -155,8 +155,8 @@ class Lifespan:
             for task in stuck:
                 place = place_of_task(task) or next(iter(busy_threads()), task.get_name())
                 self._report(
-                    "A background task ignores its cancellation at shutdown, and is left behind."
-                    f" It is at {place}."
+                    "A background task did not end when it was cancelled at shutdown, and is left"
+                    f" behind. It is at {place}."
                 )
             raise_task_exceptions(done)
 

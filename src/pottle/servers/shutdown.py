@@ -329,7 +329,7 @@ class Ending:
     def _leave_behind(self) -> None:
         self._left = [task for task in self._serving.calls() if not task.done()]
         for place in places_of_tasks(self._left) + (busy_threads(POOL) if self._left else []):
-            sentence = f"{place} ignores its cancellation at shutdown, and is left behind."
+            sentence = f"{place} did not end when it was cancelled at shutdown, and is left behind."
             self._overdue.append(sentence)
             self._app.logger.error(sentence)
 
