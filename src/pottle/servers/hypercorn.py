@@ -41,4 +41,9 @@ async def serve(
     # No websocket pings: their task outlives the connection and holds the exit up (0.18).
     # Hypercorn spells the types of ASGI messages in its own classes.
     run: Any = cast(Any, hypercorn_asyncio).serve
-    await run(serving, config, shutdown_trigger=shutdown.requested.wait, mode="asgi")
+
+    async def stopped() -> None:
+        await shutdown.requested.wait()
+        await listening.stop()
+
+    await run(serving, config, shutdown_trigger=stopped, mode="asgi")

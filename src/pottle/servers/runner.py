@@ -180,10 +180,11 @@ async def serve_on(
     trigger: Trigger | None = None,
     signals: bool = True,
     watchdog: Watchdog | None = None,
+    begin: Callable[[Shutdown], None] | None = None,
 ) -> None:
     """Serve *app* on bound sockets; *announce* is called when it has started.
 
-    Ends after *trigger* or, with *signals*, after a signal. Raises `ServerError` if the
+    Ends after *trigger* or, with *signals*, after a signal, or when *begin* has it requested. Raises `ServerError` if the
     application fails to start or to shut down. With a *watchdog*, the process ends here if something
     did not end in its time.
     """
@@ -194,6 +195,8 @@ async def serve_on(
     serving = Serving(asgi, announce, track=server.TRACK_CALLS)
     shutdown = Shutdown(app, serving, watchdog)
     ending = Ending(app, shutdown, serving)
+    if begin is not None:
+        begin(shutdown)
     work = server.serve(serving, settings, listening, shutdown)
     waiting = asyncio.ensure_future(_wait_for(trigger, shutdown)) if trigger is not None else None
     try:

@@ -78,6 +78,7 @@ async def serve(
 
     async def stop() -> None:
         await shutdown.requested.wait()
+        await listening.stop()
         server.should_exit = True
 
     stopping = asyncio.ensure_future(stop())
