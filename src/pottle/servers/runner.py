@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pottle.servers import reloader, sockets
+from pottle.servers.descriptors import accept_failures_told
 from pottle.servers.logs import say
 from pottle.servers.settings import ServerError, Settings
 from pottle.servers.shutdown import Ending, Serving, Shutdown, signals_handled
@@ -200,7 +201,8 @@ async def serve_on(
     work = server.serve(serving, settings, listening, shutdown)
     waiting = asyncio.ensure_future(_wait_for(trigger, shutdown)) if trigger is not None else None
     try:
-        with _handled(shutdown, watchdog) if signals else nullcontext():
+        handled = _handled(shutdown, watchdog) if signals else nullcontext()
+        with handled, accept_failures_told(app.logger):
             await ending.serve(work)
     except Exception:  # each server has errors of its own for what the application failed at
         if serving.failure is None:
