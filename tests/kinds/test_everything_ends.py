@@ -325,3 +325,29 @@ async def test_a_program_that_serves_in_its_own_event_loop_is_not_ended(
     (task,) = app.background_tasks
     release.set()
     await asyncio.wait({task})
+
+
+@pytest.mark.parametrize("command", ["run", "app.run"])
+def test_the_child_of_the_reloader_ends_when_its_parent_is_killed(
+    patient: Path, command: str
+) -> None:
+    program = patient / "patient.py"
+    program.write_text(PATIENT.replace("use_reloader=False", "debug=True"))
+    options = ("--reload",) if command == "run" else ()
+    with served(*COMMANDS[command], *options, cwd=patient) as server:
+        server.ready()
+        server.process.kill()
+        # The pipe of the output is closed when the last process that has it has ended.
+        assert server.end() == -signal.SIGKILL
+        assert server.text.count("after serving") == 1
+
+
+def test_the_child_of_the_reloader_ends_with_its_parent_while_it_loads(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import time\nprint('loading', flush=True)\ntime.sleep(1000)\n"
+    )
+    command = (*POTTLE, "--app", "slow", "run", "--port", "0", "--reload")
+    with served(*command, cwd=tmp_path) as server:
+        server.line("loading")
+        server.process.kill()
+        assert server.end() == -signal.SIGKILL

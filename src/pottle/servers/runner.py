@@ -65,6 +65,7 @@ def run(
     if use_reloader and reloader.possible():
         reloader.start(settings)
         return
+    reloader.end_with_parent()
     _set_debug(app, debug)
     develop(app, settings, debug_page=app.debug, loop=loop)
 
