@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
@@ -54,6 +56,13 @@ class _FalseAlarms(logging.Filter):
         return not (self._requested.is_set() and isinstance(error, asyncio.CancelledError))
 
 
+def _websocket_protocol() -> Any:
+    """Ours, which needs the library websockets; without it whatever uvicorn finds."""
+    if find_spec("websockets") is None:
+        return "auto"
+    return import_module("pottle.servers.closes").ToldOfCloses
+
+
 async def serve(
     serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown
 ) -> None:
@@ -65,6 +74,7 @@ async def serve(
         interface="asgi3",
         lifespan="on",
         http=BoundedHeads,
+        ws=_websocket_protocol(),
         log_config=None,
         access_log=settings.access_log,
         ssl_certfile=settings.certfile,
