@@ -10,6 +10,9 @@ from typing import Any
 
 from .errors import ErrorCollector
 from .stacks import busy_threads, name_of, place_of_task
+from .threads import POOL
+
+_NOT_IN_TIME = "was cancelled at shutdown, because it did not end in its time"
 
 #: What is run, and the function to name if it does not end.
 Step = tuple[Callable[[], Awaitable[Any]], Callable[..., Any]]
@@ -44,40 +47,40 @@ class CleanUp:
 
     async def run(self) -> None:
         """Run the steps that are left, in this task as far as it gets."""
-        self._owner = asyncio.current_task()
-        owner = self._owner
+        owner = asyncio.current_task()
+        assert owner is not None
+        self._owner = owner
         while self._steps and self._owner is owner:
-            await self._run_next()
+            await self._run_next(owner)
         if self._owner is owner:
             self._done.set()
 
-    async def _run_next(self) -> None:
+    async def _run_next(self, task: asyncio.Task[Any]) -> None:
         loop = asyncio.get_running_loop()
         call, function = self._steps.popleft()
         left = max(self._end - time.monotonic(), 0)
         share = left / 2 if self._steps else left
-        take_over = loop.call_later(
-            share + self._patience, self._take_over, asyncio.current_task(), function
+        timers = (
+            loop.call_later(share, self._say, share, task, function),
+            loop.call_later(share + self._patience, self._take_over, task, function),
         )
-        say = loop.call_later(share, self._say, share, asyncio.current_task(), function)
         try:
             with self._errors:
                 try:
                     async with asyncio.timeout(share) as limit:
                         await call()
-                except TimeoutError:
+                except TimeoutError as error:
                     if not limit.expired():
                         raise
+                    raise TimeoutError(f"{name_of(function)} {_NOT_IN_TIME}") from error
         finally:
-            say.cancel()
-            take_over.cancel()
+            for timer in timers:
+                timer.cancel()
 
     def _say(self, share: float, task: asyncio.Task[Any], function: Callable[..., Any]) -> None:
-        place = place_of_task(task) or next(iter(busy_threads()), "it has no code of its own")
-        self._overdue(
-            f"{name_of(function)} was cancelled at shutdown: it did not end within {share:.3g}"
-            f" seconds. It was at {place}."
-        )
+        place = place_of_task(task) or next(iter(busy_threads(POOL)), None)
+        where = f" It was at {place}." if place is not None else ""
+        self._overdue(f"{name_of(function)} {_NOT_IN_TIME}: {share:.3g} seconds.{where}")
 
     def _take_over(self, task: asyncio.Task[Any], function: Callable[..., Any]) -> None:
         self._overdue(

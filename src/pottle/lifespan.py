@@ -17,9 +17,9 @@ from typing import Any, cast
 from .cleanup import CleanUp, Step
 from .errors import ErrorCollector, SetupError
 from .signals import got_serving_exception
-from .stacks import busy_threads, name_of, place_of_task
+from .stacks import busy_threads, place_of_task
 from .sync import run_sync_iterable
-from .threads import set_thread_limit
+from .threads import POOL, set_thread_limit
 from .utils import raise_task_exceptions
 
 
@@ -129,8 +129,8 @@ class Lifespan:
         while self._generators:
             generator, function = self._generators.pop()
             steps.append((partial(_finish, generator), function))
-        for function in reversed(list(app.after_serving_funcs)):
-            steps.append((app.ensure_async(function), function))
+        functions = reversed(list(app.after_serving_funcs))
+        steps.extend((app.ensure_async(function), function) for function in functions)
         cleanup = CleanUp(steps, end, patience, errors, self._report, self.finished)
         with errors:
             async with app.app_context():
@@ -153,12 +153,14 @@ class Lifespan:
                 task.cancel()
             done, stuck = await asyncio.wait(tasks, timeout=times.patience)
             for task in stuck:
-                place = place_of_task(task) or next(iter(busy_threads()), task.get_name())
+                place = place_of_task(task) or next(iter(busy_threads(POOL)), task.get_name())
                 self._report(
                     "A background task did not end when it was cancelled at shutdown, and is left"
                     f" behind. It is at {place}."
                 )
             raise_task_exceptions(done)
+            if stuck:
+                raise TimeoutError(self.overdue[-1]) from None
 
     def _other_tasks(self) -> set[asyncio.Task[Any]]:
         """Those still to be waited for; done ones stay in the set if an extension put them there."""

@@ -42,11 +42,14 @@ def place_of_task(task: asyncio.Task[Any]) -> str | None:
     return _place(frames)
 
 
-def place_of_thread(thread: threading.Thread) -> str | None:
-    """The application's function that *thread* runs, and the line it is at; None if there is none."""
+def place_of_thread(thread: threading.Thread, *, behind: str = "") -> str | None:
+    """The application's function that *thread* runs, and the line it is at; None if there is none.
+
+    With *behind*, a file, only what a function in that has called.
+    """
     frame = sys._current_frames().get(thread.ident or 0)
     frames: list[FrameType] = []
-    while frame is not None:
+    while frame is not None and not (behind and frame.f_code.co_filename == behind):
         frames.append(frame)
         frame = frame.f_back
     return _place(frames[::-1])
@@ -136,5 +139,4 @@ def _short(name: str) -> str:
 
 
 def _relative(filename: str) -> str:
-    here = os.getcwd() + os.sep
-    return filename.removeprefix(here)
+    return filename.removeprefix(f"{Path.cwd()}{os.sep}")

@@ -49,7 +49,12 @@ serve(lambda: app, Settings(port=0, server=sys.argv[1].split()[0]))
 
 @pytest.mark.parametrize(
     "server",
-    ["uvicorn with uvloop", "uvicorn with asyncio", "hypercorn with asyncio", "granian with uvloop"],
+    [
+        "uvicorn with uvloop",
+        "uvicorn with asyncio",
+        "hypercorn with asyncio",
+        "granian with uvloop",
+    ],
 )
 def test_exhausted_descriptors_are_told_once(tmp_path: Path, server: str) -> None:
     (tmp_path / "full.py").write_text(PROGRAM)
@@ -60,7 +65,9 @@ def test_exhausted_descriptors_are_told_once(tmp_path: Path, server: str) -> Non
             for _ in range(LIMIT + 40):
                 connections.enter_context(socket.create_connection(address, timeout=PATIENCE))
             line = process.line("No connection can be accepted")
-            told = re.search(rf"all {LIMIT} file descriptors are in use, with (\d+) connections", line)
+            told = re.search(
+                rf"all {LIMIT} file descriptors are in use, with (\d+) connections", line
+            )
             assert told is not None
             assert LIMIT / 4 < int(told[1]) < LIMIT
         process.line("Connections are accepted again")

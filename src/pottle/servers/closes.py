@@ -23,9 +23,7 @@ class ToldOfCloses(WebSocketsSansIOProtocol):
         if self.close_sent and not already:
             close = self.conn.close_sent
             code, reason = (close.code, close.reason) if close is not None else (1006, "")
-            self.queue.put_nowait(
-                {"type": "websocket.disconnect", "code": code, "reason": reason}
-            )
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
 
     async def send(self, message: Any) -> None:
         if self.close_sent and not self._closed_by_application:

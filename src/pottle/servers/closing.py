@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ async def all_accepted(listeners: Iterable[socket.socket]) -> None:
     """Wait until nobody waits to be accepted by *listeners*, and who was has had time for a request."""
     end = time.monotonic() + _LONGEST
     await asyncio.sleep(SETTLE)
-    while any(_somebody_waits(listener) for listener in listeners) and time.monotonic() < end:
+    while time.monotonic() < end:
+        if not any(_somebody_waits(listener) for listener in listeners):
+            break
         await asyncio.sleep(0.002)
     await asyncio.sleep(SETTLE)
 
@@ -79,9 +82,9 @@ def listeners_on(port: int) -> list[socket.socket]:
     """Copies of the sockets of this process that listen on *port*, for a server that binds its own."""
     found: list[socket.socket] = []
     with contextlib.suppress(OSError):  # no such folder outside of Linux
-        for name in os.listdir("/proc/self/fd"):
+        for entry in Path("/proc/self/fd").iterdir():
             with contextlib.suppress(OSError):
-                candidate = socket.socket(fileno=os.dup(int(name)))
+                candidate = socket.socket(fileno=os.dup(int(entry.name)))
                 if _listens_on(candidate, port):
                     found.append(candidate)
                 else:

@@ -28,9 +28,7 @@ TRACK_CALLS = True
 _LOGGING: dict[str, Any] = {"version": 1, "incremental": True, "handlers": {}, "loggers": {}}
 
 
-async def serve(
-    serving: Serving, settings: Settings, listening: None, shutdown: Shutdown
-) -> None:
+async def serve(serving: Serving, settings: Settings, listening: None, shutdown: Shutdown) -> None:
     """Serve until *shutdown* is requested and connections have drained."""
     if settings.access_log:
         access_logger("granian.access")

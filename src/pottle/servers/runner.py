@@ -86,9 +86,7 @@ def develop(
         run_loop(_serve(app, settings, debug_page=debug_page), loop=loop, debug=app.debug)
         return
     with watched(to_the_end=to_the_end) as watchdog:
-        run_loop(
-            _serve(app, settings, debug_page=debug_page, watchdog=watchdog), debug=app.debug
-        )
+        run_loop(_serve(app, settings, debug_page=debug_page, watchdog=watchdog), debug=app.debug)
 
 
 async def run_task(
@@ -104,8 +102,8 @@ async def run_task(
     """Serve *app* in the running event loop, until *shutdown_trigger* (or a function of it) is done.
 
     Without a trigger the signals of the process end it. Cancelling the task is a shutdown as well.
-    *host* may be ``unix:PATH`` or ``fd:NUMBER``. The process is never ended: what does not end in the
-    time of the shutdown is named in the log and left running, and this returns.
+    *host* may be ``unix:PATH`` or ``fd:NUMBER``. The process is never ended by force: what does not
+    end in the time of the shutdown is named in the log and left running, and this raises `ServerError`.
     """
     if debug is not None:
         app.debug = debug
@@ -218,6 +216,8 @@ async def serve_on(
         watchdog.end_within(shutdown.times.cleanup)
         await ending.stragglers_ended()
         leave(EXIT_OVERDUE)
+    if ending.overdue:
+        raise ServerError(f"The shutdown did not get to its end. {' '.join(ending.overdue)}")
     if serving.failure is not None:
         raise ServerError(f"The application {serving.failure}")
 

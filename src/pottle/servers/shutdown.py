@@ -260,7 +260,7 @@ class Ending:
 
     def __init__(self, app: Pottle, shutdown: Shutdown, serving: Serving) -> None:
         self._app = app
-        self._lifespan = app._lifespan  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # its other half
+        self._lifespan = app._lifespan  # pyright: ignore[reportPrivateUsage] # its other half
         self._shutdown = shutdown
         self._serving = serving
         self._times = shutdown.times
@@ -351,7 +351,9 @@ class Ending:
 
     async def stragglers_ended(self) -> None:
         """Wait until what was left behind has ended; has no end but that of the watchdog."""
-        while any(not task.done() for task in self._left) or busy_threads(POOL):
+        if self._left:
+            await asyncio.wait(self._left)
+        while busy_threads(POOL):  # noqa: ASYNC110 - a thread has nothing to wait for
             await asyncio.sleep(0.02)
 
 

@@ -68,7 +68,8 @@ class Watchdog:
         self._deadlines.put(None)
 
     def _watch(self) -> None:
-        deadline, code = None, EXIT_OVERDUE
+        deadline: float | None = None
+        code = EXIT_OVERDUE
         while True:
             left = None if deadline is None else max(deadline - time.monotonic(), 0)
             try:
@@ -89,7 +90,7 @@ class Watchdog:
 
     def _still_at_work(self) -> list[str]:
         found: list[str] = []
-        if (place := place_of_thread(threading.main_thread())) is not None:
+        if place := place_of_thread(threading.main_thread(), behind=asyncio.runners.__file__):
             found.append(f"the main thread: {place}")
         if self._loop is not None:
             # Another thread may be changing them: then it is enough to name the threads.

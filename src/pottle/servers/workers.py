@@ -276,7 +276,7 @@ def follow(pipe: Connection, shutdown: Shutdown) -> None:
     loop = asyncio.get_running_loop()
 
     def listen() -> None:
-        order = ""
+        order: object = ""
         while order is not None:
             try:
                 order = pipe.recv()
