@@ -52,7 +52,7 @@ serve(lambda: app, Settings(port=0, server=sys.argv[1].split()[0]))
     [
         "uvicorn with uvloop",
         "uvicorn with asyncio",
-        "hypercorn with asyncio",
+        "hypercorn with uvloop",
         "granian with uvloop",
     ],
 )

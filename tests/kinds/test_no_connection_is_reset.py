@@ -76,8 +76,9 @@ class Clients:
             assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("name", ["uvicorn", "hypercorn", "granian"])
+@pytest.mark.parametrize(
+    ("name", "workers"), [("uvicorn", "1"), ("uvicorn", "2"), ("hypercorn", "2"), ("granian", "2")]
+)
 def test_connections_during_sigterm(tmp_path: Path, name: str, workers: str) -> None:
     (tmp_path / "hello.py").write_text(APP)
     command = (*POTTLE, "--app", "hello", "serve", "--server", name, "--workers", workers)
