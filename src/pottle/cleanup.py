@@ -66,8 +66,9 @@ class CleanUp:
         )
         try:
             with self._errors:
+                limit = asyncio.timeout(share)
                 try:
-                    async with asyncio.timeout(share) as limit:
+                    async with limit:
                         await call()
                 except TimeoutError as error:
                     if not limit.expired():

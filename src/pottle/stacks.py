@@ -47,7 +47,8 @@ def place_of_thread(thread: threading.Thread, *, behind: str = "") -> str | None
 
     With *behind*, a file, only what a function in that has called.
     """
-    frame = sys._current_frames().get(thread.ident or 0)
+    frames_now = sys._current_frames()  # pyright: ignore[reportPrivateUsage] # there is no other way
+    frame = frames_now.get(thread.ident or 0)
     frames: list[FrameType] = []
     while frame is not None and not (behind and frame.f_code.co_filename == behind):
         frames.append(frame)
@@ -98,8 +99,9 @@ def _driven(frame: FrameType) -> Any:
     if not frame.f_code.co_filename.startswith(_PACKAGE):
         return None
     for value in list(frame.f_locals.values()):
-        if isinstance(value, CoroutineType) and value.cr_frame not in (None, frame):
-            return value
+        if isinstance(value, CoroutineType) and _first(value, _FRAMES) not in (None, frame):
+            found: Any = value  # pyright: ignore[reportUnknownVariableType] # of whatever kind
+            return found
     return None
 
 

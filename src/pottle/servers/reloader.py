@@ -91,7 +91,7 @@ class _Reloader:
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         # Open for as long as this process lives; Windows cannot pass it on.
-        self._pipe = os.pipe() if os.name == "posix" else None
+        self._pipe: tuple[int, ...] = os.pipe() if os.name == "posix" else ()
 
     def run(self) -> None:
         before = handled(self._on_signal)
@@ -99,7 +99,7 @@ class _Reloader:
             self._loop()
         finally:
             self._stop_child()
-            for end in self._pipe or ():
+            for end in self._pipe:
                 os.close(end)
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -141,9 +141,8 @@ class _Reloader:
         # What this process was started with, options of the interpreter included.
         command = [sys.executable, *sys.orig_argv[1:]]
         environment = {**os.environ, CHILD_MARK: "true"}
-        passed: tuple[int, ...] = ()
-        if self._pipe is not None:
-            passed = self._pipe[:1]
+        passed = self._pipe[:1]
+        if passed:
             environment[PARENT_PIPE] = str(passed[0])
         self._child = subprocess.Popen(command, env=environment, pass_fds=passed)  # noqa: S603 - this very program
 

@@ -110,7 +110,7 @@ def leave(code: int) -> NoReturn:
 
 def _flush() -> None:
     # Those of `logging` and of tools that measure are among them. Not those that wait for threads.
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage] # as multiprocessing does it
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
