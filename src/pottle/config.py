@@ -65,6 +65,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "SESSION_COOKIE_SAMESITE": None,
     "SESSION_COOKIE_SECURE": False,
     "SESSION_REFRESH_EACH_REQUEST": True,
+    "SHUTDOWN_CLEANUP_TIMEOUT": 5,  # seconds for clean-up, on top of the time for requests and tasks
     "SHUTDOWN_TIMEOUT": 10,  # seconds that requests in flight are given
     "TEMPLATES_AUTO_RELOAD": None,
     "TESTING": False,

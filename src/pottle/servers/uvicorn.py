@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pottle.servers.shutdown import Serving, Shutdown
     from pottle.servers.sockets import Listening
 
-#: uvicorn cancels the calls in progress itself when its own time is over.
+#: uvicorn has a set of them itself.
 TRACK_CALLS = False
 
 
@@ -87,7 +87,7 @@ def _websocket_protocol(limits: ConnectionLimits) -> object:
 
 
 async def serve(
-    serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown, grace: float
+    serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown
 ) -> None:
     """Serve until *shutdown* is requested and connections have drained."""
     if settings.access_log:
@@ -104,17 +104,18 @@ async def serve(
         timeout_keep_alive=cast(int, settings.limits.keep_alive),
         log_config=None,
         access_log=settings.access_log,
-        timeout_graceful_shutdown=cast(int, grace),  # any number will do at run time
         ssl_certfile=settings.certfile,
         ssl_keyfile=settings.private_key,
         ssl_ca_certs=settings.ca_certs,
     )
     server = _Server(config)
+    serving.calls = lambda: list(server.server_state.tasks)
     false_alarms = _FalseAlarms(serving, shutdown)
     logging.getLogger("uvicorn.error").addFilter(false_alarms)
 
     async def stop() -> None:
         await shutdown.requested.wait()
+        await listening.stop()
         server.should_exit = True
 
     stopping = asyncio.ensure_future(stop())

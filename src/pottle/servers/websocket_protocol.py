@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Opcode
 
+from pottle.servers.closes import ToldOfCloses
 from pottle.servers.stalls import StallWatch
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _PIECE = 4096
 _PONG = bytes([0x80 | Opcode.PONG])  # how such a frame begins
 
 
-class WebsocketProtocol(StallWatch, WebSocketsSansIOProtocol):
+class WebsocketProtocol(StallWatch, ToldOfCloses):
     """uvicorn's protocol, which parses when the application asks and keeps one pong at most."""
 
     def __init__(self, *args: Any, limits: ConnectionLimits, **kwargs: Any) -> None:
