@@ -82,7 +82,7 @@ class AppContext:
     #: How often it was pushed again while it was the current context.
     _depth: int = 0
     #: What shows it to Flask, where the bridge is on.
-    _shown: Any = None
+    shown: Any = None
     #: The context that this one is a copy of.
     _original: AppContext | None = None
 
@@ -254,7 +254,7 @@ class AppContext:
         twin.__dict__.update(self.__dict__)
         twin.token = None
         twin._depth = 0
-        twin._shown = None
+        twin.shown = None
         twin._original = self._original or self
         return twin
 
@@ -276,7 +276,7 @@ class AppContext:
             self._depth += 1
             return
         self.token = current.set(self)
-        self._shown = self.show()
+        self.shown = self.show()
         if self._original is not None:
             return
         try:
@@ -312,9 +312,9 @@ class AppContext:
         assert token is not None
         self.token = None
         current.reset(token)
-        if self._shown is not None:
-            self._shown.end()
-            self._shown = None
+        if self.shown is not None:
+            self.shown.end()
+            self.shown = None
 
     def show(self) -> Any:
         """Show this context to Flask until ``end()`` of what is returned; None without the bridge."""

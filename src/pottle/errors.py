@@ -19,7 +19,8 @@ ClientDisconnected               a client left
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 
 class PottleError(Exception):
@@ -124,19 +125,23 @@ def disconnect_in(error: BaseException, connection: Any = None) -> ClientDisconn
     Before Python 3.13 an `asyncio.TaskGroup` takes a subclass of `CancelledError` for an error.
     """
 
-    def is_ours(error: BaseException) -> bool:
-        return isinstance(error, ClientDisconnected) and (
-            connection is None or error.connection in (None, connection)
-        )
+    leaves = list(_leaves(error))
+    if leaves and all(
+        isinstance(leaf, ClientDisconnected)
+        and (connection is None or leaf.connection in (None, connection))
+        for leaf in leaves
+    ):
+        return cast(ClientDisconnected, leaves[0]).as_cancellation()
+    return None
 
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors that *error* is made of: itself, or those of a group."""
     if isinstance(error, BaseExceptionGroup):
-        matching, rest = error.split(is_ours)
-        found: BaseException | None = None if rest is not None else matching
-        while isinstance(found, BaseExceptionGroup):
-            found = found.exceptions[0]
+        for part in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(part)
     else:
-        found = error if is_ours(error) else None
-    return found.as_cancellation() if isinstance(found, ClientDisconnected) else None
+        yield error
 
 
 class ErrorCollector:

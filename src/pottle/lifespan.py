@@ -195,6 +195,14 @@ class Lifespan:
                 await app.ensure_async(func)(*args, **kwargs)
             except Exception as error:
                 await app.handle_background_exception(context, error)
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                # Nobody has asked for it, so that the task would end without a word.
+                failure = RuntimeError(f"The background task was ended by {error!r}.")
+                failure.__cause__ = error
+                await app.handle_background_exception(context, failure)
 
 
 async def _begin(function: Callable[..., Any]) -> AsyncGenerator[Any]:

@@ -441,8 +441,9 @@ class Inbox:
         self, sending: Iterator[Any], waiting: Any, timeout: float | None
     ) -> None:
         """As `until_sent`, for a call whose first step has given *waiting*."""
+        limit = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout) as limit:
+            async with limit:
                 await go_on(sending, waiting)
         except TimeoutError:
             if not limit.expired():

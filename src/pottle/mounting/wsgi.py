@@ -110,8 +110,9 @@ class WSGICall:
 
     def receive(self) -> Event:
         """The next event. Raises `OSError` if the client is gone or sends nothing for too long."""
-        coroutine = self.inbox.receive(self.plan.body_timeout)
-        receiving = self._receiving = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        receiving = self._receiving = asyncio.run_coroutine_threadsafe(
+            self._next_event(), self.loop
+        )
         if self.over:
             receiving.cancel()
         try:
@@ -121,6 +122,9 @@ class WSGICall:
         if event["type"] != "http.request":
             raise ConnectionResetError("The client left before its request was complete.")
         return event
+
+    async def _next_event(self) -> Event:
+        return await self.inbox.receive(self.plan.body_timeout)
 
     def _wsgi(self, environ: Any, start_response: Any) -> Generator[bytes]:
         """The application, as a2wsgi is to call it: it ends when there is nobody to answer."""

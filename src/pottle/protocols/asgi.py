@@ -48,7 +48,7 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
     exchange = Exchange(plan, scope, receive, send, route, values)
     exchange.token = token = current.set(exchange)
     if plan.bridge is not None:
-        exchange._shown = plan.bridge.show(exchange)
+        exchange.shown = plan.bridge.show(exchange)
     try:
         if problem is not None or not route.bare:
             exchange.problem = problem
@@ -128,7 +128,7 @@ async def websocket(plan: Plan, scope: Scope, receive: Receive, send: Send) -> N
     exchange = Exchange(plan, scope, receive, send, route, values)
     exchange.token = current.set(exchange)
     if plan.bridge is not None:
-        exchange._shown = plan.bridge.show(exchange)
+        exchange.shown = plan.bridge.show(exchange)
     live = plan.app.live_exchanges
     live.add(exchange)
     try:
@@ -145,8 +145,7 @@ async def websocket(plan: Plan, scope: Scope, receive: Receive, send: Send) -> N
         exchange.inbox.stop()
         if exchange.inbox.stalled is not None:
             _log_stalled(exchange)
-        if exchange.token is not None:
-            exchange.leave()
+        _leave(exchange)
 
 
 async def _bare_websocket(exchange: Exchange) -> Response | None:
@@ -243,7 +242,7 @@ async def _live(
     # Whatever the server does from here on, such as starting the next request of this connection, must
     # not happen in this context and so take it along.
     token = exchange.token
-    if exchange._shown is None and token is not None:
+    if exchange.shown is None and token is not None:
         # PERF: `exchange.leave`, written out (bench: session).
         exchange.token = None
         current.reset(token)
@@ -270,6 +269,12 @@ async def _report(exchange: Exchange, error: Exception) -> None:
 
 def _log(exchange: Exchange, error: BaseException) -> None:
     exchange.app.log_exception(exchange, (type(error), error, error.__traceback__))
+
+
+def _leave(exchange: Exchange) -> None:
+    """Leave the context where that was not done on the way."""
+    if exchange.token is not None:
+        exchange.leave()
 
 
 def _log_stalled(exchange: Exchange) -> None:

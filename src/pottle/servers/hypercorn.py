@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from hypercorn import asyncio as hypercorn_asyncio
+from hypercorn.asyncio import run as hypercorn_run
+from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 
 from pottle.servers.logs import access_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from pottle.servers.settings import Settings
     from pottle.servers.shutdown import Serving, Shutdown
     from pottle.servers.sockets import Listening
@@ -20,11 +25,41 @@ if TYPE_CHECKING:
 TRACK_CALLS = True
 
 
+class BoundedTCPServer(TCPServer):
+    """Hypercorn's connection, aborted where its client takes nothing for ``config.send_time`` seconds.
+
+    Hypercorn itself waits for as long as the client pleases, to send and, once the connection is
+    closed, to get rid of what was not sent.
+    """
+
+    async def protocol_send(self, event: Any) -> None:
+        with self._aborted_when_stalled():
+            await super().protocol_send(event)
+
+    async def _close(self) -> None:
+        with self._aborted_when_stalled():
+            await super()._close()
+
+    @contextmanager
+    def _aborted_when_stalled(self) -> Generator[None]:
+        send_time: float | None = cast(Any, self.config).send_time
+        if send_time is None:
+            yield
+            return
+        stalled = self.loop.call_later(send_time, self.writer.transport.abort)
+        try:
+            yield
+        finally:
+            stalled.cancel()
+
+
 async def serve(
     serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown
 ) -> None:
     """Serve until *shutdown* is requested and connections have drained."""
     config = Config()
+    cast(Any, config).send_time = settings.limits.send_time
+    hypercorn_run.TCPServer = BoundedTCPServer  # type: ignore[attr-defined]  # it has no setting for its class
     config.bind = [f"fd://{os.dup(listening.stream.fileno())}"]  # Hypercorn closes its own
     if listening.datagram is not None:
         config.quic_bind = [f"fd://{os.dup(listening.datagram.fileno())}"]

@@ -56,7 +56,7 @@ async def slow(target: Target) -> None:
 
 @kind("endless stream, never read", pause=2, never_suspends=True)
 async def unread(target: Target) -> None:
-    await never_read(target, "/endless")
+    await never_read(target, "/endless/large")
 
 
 @kind("endless stream, left at once", pause=1, never_suspends=True)

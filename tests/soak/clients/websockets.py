@@ -105,7 +105,7 @@ async def slow(target: Target) -> None:
 
 @kind("endless websocket, never read", pause=2, never_suspends=True)
 async def unread(target: Target) -> None:
-    async with upgraded(target, "/ws/endless", SMALL_BUFFER) as connection:
+    async with upgraded(target, "/ws/endless/large", SMALL_BUFFER) as connection:
         await expect_cut(target, connection)
 
 

@@ -185,7 +185,7 @@ class Again:
         self._context = context
         self._in_use = current.get(None) is context
         self._token = current.set(context)
-        self._shown = context.show()
+        self._shown_again = context.show()
         self._ended = False
         context.__dict__[_AGAIN] = self
 
@@ -199,7 +199,7 @@ class Again:
             if not self._in_use:
                 run_step(self._context.teardown(None))
         finally:
-            self._shown.end()
+            self._shown_again.end()
             reset(current, self._token)
 
 
