@@ -1,7 +1,7 @@
 """A response goes out: its head, then its body, in one message or as a stream.
 
-A stream is bounded in idleness, not in length; it is closed, and with it the generator behind it,
-however it ends. An error in its middle is logged once, and the connection is left without an end,
+How long a client may take nothing is bounded; how long a stream is, or its source silent, is not. A
+stream is closed, and with it the generator behind it, however it ends. An error in its middle is logged once, and the connection is left without an end,
 so that no client takes the half for the whole.
 """
 
@@ -114,7 +114,7 @@ async def buffered(response: Response) -> Response:
 async def send_pieces(exchange: Exchange, data: bytes, body_type: str) -> None:
     """Send the body of a large answer, so that its client takes it before more of it is given away.
 
-    One that takes nothing of a piece for as long as a stream may be blocked has left.
+    One that takes nothing of a piece for ``RESPONSE_TIMEOUT`` seconds has left.
     """
     inbox, timeout = exchange.inbox, exchange.plan.response_timeout
     view = memoryview(data)
