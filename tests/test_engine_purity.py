@@ -138,11 +138,11 @@ def test_the_check_finds_what_it_is_for(source: str, what: str) -> None:
 
 
 def test_a_closure_put_into_the_engine_is_found() -> None:
-    source = (ENGINE / "inbox.py").read_text()
+    source = (ENGINE / "drive.py").read_text()
     spoiled = source.replace(
         "    try:\n        waiting = coroutine.send(None)\n",
         "    def step():\n        return coroutine.send(None)\n"
         "    try:\n        waiting = step()\n",
     )
     assert spoiled != source
-    assert any("nested function" in line for line in impurities(spoiled, "inbox.py"))
+    assert any("nested function" in line for line in impurities(spoiled, "drive.py"))

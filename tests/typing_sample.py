@@ -21,11 +21,13 @@ from pottle import (
     Blueprint,
     ClientDisconnected,
     EventStream,
+    PeerDisconnected,
     Pottle,
     Request,
     Response,
     ResponseReturnValue,
     ServerSentEvent,
+    Websocket,
     WebsocketDisconnect,
     abort,
     after_this_request,
@@ -246,6 +248,17 @@ async def echo() -> None:
     await websocket.accept(subprotocol="chat")
     async for message in websocket:
         await websocket.send(message)
+
+
+@app.post("/news")
+async def spread() -> tuple[str, int]:
+    peers: set[Websocket] = current_app.extensions["peers"]
+    for peer in list(peers):
+        try:
+            await peer.send("news")
+        except PeerDisconnected as left:
+            current_app.logger.info("%s has left: %s", left.connection, left)
+    return "", 204
 
 
 @chat.websocket("/<name>")

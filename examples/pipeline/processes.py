@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterable
 
 READ = 256 * 1024  # bytes that are taken at once, at most
+SILENCE = 60.0  # seconds in which a program may write nothing
 SAID = 500  # characters of its complaints that are told
 
 
@@ -19,8 +20,8 @@ async def through(chunks: AsyncIterable[bytes], *command: str) -> AsyncGenerator
     """Give *chunks* to a program and yield what it writes.
 
     A full pipe makes either side wait: the program, when nobody takes what it writes, and the upload,
-    when the program does not read. Raises `StageError` when the program fails. It never outlives
-    this generator.
+    when the program does not read. Raises `StageError` when the program fails, and `TimeoutError` when
+    it writes nothing for too long. It never outlives this generator.
     """
     with tempfile.TemporaryFile() as complaints:
         process = await asyncio.create_subprocess_exec(
@@ -29,7 +30,7 @@ async def through(chunks: AsyncIterable[bytes], *command: str) -> AsyncGenerator
         feeding = asyncio.create_task(_feed(process, chunks))
         try:
             assert process.stdout is not None
-            while piece := await process.stdout.read(READ):
+            while piece := await _read(process.stdout):
                 yield piece
             await feeding  # what went wrong with the upload goes wrong here
             if await process.wait() != 0:
@@ -42,6 +43,11 @@ async def through(chunks: AsyncIterable[bytes], *command: str) -> AsyncGenerator
                 process.kill()
             await asyncio.wait({feeding})
             await process.wait()
+
+
+async def _read(output: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(SILENCE):
+        return await output.read(READ)
 
 
 async def _feed(process: Process, chunks: AsyncIterable[bytes]) -> None:

@@ -23,7 +23,7 @@ from .ctx import (
     has_request_context,
     has_websocket_context,
 )
-from .errors import ClientDisconnected, PottleError, WebsocketDisconnect
+from .errors import ClientDisconnected, PeerDisconnected, PottleError, WebsocketDisconnect
 from .globals import app_ctx, g, request, session, websocket
 from .globals import current_app as _current_app
 from .helpers import (
@@ -84,6 +84,7 @@ __all__ = [
     "Config",
     "EventStream",
     "Markup",
+    "PeerDisconnected",
     "Pottle",
     "PottleError",
     "Request",

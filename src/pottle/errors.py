@@ -103,19 +103,23 @@ class WebsocketDisconnect(ClientDisconnected):
 
 
 class RequestCancelled(ClientDisconnected, asyncio.CancelledError):
-    """The client of this request left: what is at work for it is cancelled."""
+    """The client of this request left. It is raised where the view, or a task of it, waits."""
 
 
 class WebsocketCancelled(WebsocketDisconnect, asyncio.CancelledError):
-    """The client of this websocket left: its handler is cancelled."""
+    """The client of this websocket left. It is raised where the handler, or a task of it, waits."""
 
 
-class PeerDisconnected(ClientDisconnected, Exception):
-    """Some client left, not the one that this code is at work for. An ordinary exception."""
+class PeerDisconnected(ClientDisconnected, Exception):  # noqa: N818 - says what happened to a client, not what is wrong
+    """Another client left, not the one that this code is at work for. An ordinary exception.
+
+    Raised by what is done to a connection outside of the exchange that serves it, such as the ``send``
+    of another client's websocket. Unhandled, it is an error like any other.
+    """
 
 
 class PeerWebsocketDisconnect(WebsocketDisconnect, PeerDisconnected):
-    """Some websocket was closed, not the one that this code is at work for. An ordinary exception."""
+    """Another client's websocket was closed: a `PeerDisconnected` with `code` and `reason`."""
 
 
 def disconnect_in(error: BaseException, connection: Any = None) -> ClientDisconnected | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import asynccontextmanager
 from contextvars import Context
 from typing import Any
 
@@ -61,6 +62,18 @@ class Shielded:
         cancelled.cancel(msg)
         cancelled.add_done_callback(callback, context=self._context)
         return True
+
+
+@asynccontextmanager
+async def time_limit(seconds: float | None) -> AsyncGenerator[asyncio.Timeout]:
+    """As `asyncio.timeout`, but out of the context of whoever waits.
+
+    An event loop keeps a timer that was cancelled until its time has come, and a timer its context.
+    """
+    async with asyncio.timeout(None) as limit:
+        if seconds is not None:
+            Context().run(limit.reschedule, asyncio.get_running_loop().time() + seconds)
+        yield limit
 
 
 @types.coroutine

@@ -13,7 +13,7 @@ import sys
 import av
 import pytest
 
-from pipeline import stages
+from pipeline import processes, stages
 from pipeline.jobs import KEPT, Jobs
 from pipeline.processes import StageError, through
 from pipeline.stages import STAGES, chained, in_pieces
@@ -177,6 +177,14 @@ async def test_program_is_gone_when_its_output_is_not_wanted_any_more(monkeypatc
     assert started[0].returncode is None
     await pieces.aclose()
     assert started[0].returncode == -9
+
+
+async def test_program_that_hangs_is_given_up(monkeypatch):
+    monkeypatch.setattr(processes, "SILENCE", 0.5)
+    pieces = through(given(b""), sys.executable, "-c", SLEEPER)
+    with pytest.raises(TimeoutError):
+        async for _ in pieces:
+            pass
 
 
 async def test_program_does_not_take_a_half_for_the_whole():

@@ -1,7 +1,7 @@
 """A response goes out: its head, then its body, in one message or as a stream.
 
-A stream is bounded in idleness, not in length; it is closed, and with it the generator behind it,
-however it ends. An error in its middle is logged once, and the connection is left without an end,
+How long a client may take nothing is bounded; how long a stream is, or its source silent, is not. A
+stream is closed, and with it the generator behind it, however it ends. An error in its middle is logged once, and the connection is left without an end,
 so that no client takes the half for the whole.
 """
 
@@ -19,6 +19,7 @@ from ..utils import encode_headers
 from ..wrappers import Response
 from ..wrappers.bodies import DataBody, FileBody, IterableBody, ResponseBody, unencoded
 from .exchange import Exchange
+from .kinds import HTTP
 from .sweep import running_sweep, turns
 
 #: Answers that have no body, whatever the view returned (RFC 9110 sections 15.3.5, 15.4.5).
@@ -81,7 +82,7 @@ async def _send_at_once(exchange: Exchange, body: ResponseBody, start: Event, re
     data: bytes = rest.get("body") or b""
     try:
         await exchange.send(start)
-        if len(data) > PIECE:
+        if len(data) > PIECE and exchange.route.kind is HTTP:
             await send_pieces(exchange, data, rest["type"])
         else:
             await exchange.send(rest)
@@ -114,7 +115,7 @@ async def buffered(response: Response) -> Response:
 async def send_pieces(exchange: Exchange, data: bytes, body_type: str) -> None:
     """Send the body of a large answer, so that its client takes it before more of it is given away.
 
-    One that takes nothing of a piece for as long as a stream may be blocked has left.
+    One that takes nothing of a piece for ``RESPONSE_TIMEOUT`` seconds has left.
     """
     inbox, timeout = exchange.inbox, exchange.plan.response_timeout
     view = memoryview(data)

@@ -26,7 +26,7 @@ from ..errors import (
     WebsocketCancelled,
 )
 from ..typing import Event, Receive
-from ..waiting import Shielded, go_on
+from ..waiting import Shielded, go_on, time_limit
 from .sweep import Sweep, running_sweep
 
 _LEAVING = frozenset({"http.disconnect", "websocket.disconnect"})
@@ -234,7 +234,7 @@ class Inbox:
         if self._moved is None:
             self._moved = asyncio.Event()
         moved = self._moved
-        async with asyncio.timeout(timeout):
+        async with time_limit(timeout):
             await moved.wait()
 
     def _tell(self) -> None:
@@ -359,7 +359,7 @@ class Inbox:
     async def _find_leaving(self, reason: str) -> None:
         """Read on to the disconnect event, since the server could not send to this client."""
         try:
-            async with asyncio.timeout(CODE_WAIT):
+            async with time_limit(CODE_WAIT):
                 while self.gone is None and self._may_read_ahead():
                     if self.reading or self.watcher is not None:
                         await self._movement()
@@ -441,12 +441,15 @@ class Inbox:
         self, sending: Iterator[Any], waiting: Any, timeout: float | None
     ) -> None:
         """As `until_sent`, for a call whose first step has given *waiting*."""
-        limit = asyncio.timeout(timeout)
+        expired = False
         try:
-            async with limit:
-                await go_on(sending, waiting)
+            async with time_limit(timeout) as limit:
+                try:
+                    await go_on(sending, waiting)
+                finally:
+                    expired = limit.expired()
         except TimeoutError:
-            if not limit.expired():
+            if not expired:
                 raise
             self.give_up(timeout)
             await self.raise_disconnect()

@@ -22,6 +22,7 @@ from ..errors import ClientDisconnected
 from ..threads import thread_pool
 from ..typing import Event, Receive, Scope, Send
 from ..utils import find_header
+from ..waiting import time_limit
 
 #: Pieces of an answer that wait to be sent before the thread has to.
 AHEAD = 4
@@ -98,7 +99,7 @@ class WSGICall:
         if self.scope["method"] == "HEAD" and event.get("body"):
             event = {**event, "body": b""}
         try:
-            async with asyncio.timeout(self.plan.response_timeout):
+            async with time_limit(self.plan.response_timeout):
                 await self._server_send(event)
         except OSError:  # the client is gone, says the server, or has taken nothing for too long
             self.over = True

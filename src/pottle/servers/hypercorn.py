@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import contextmanager
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, cast
 
 from hypercorn import asyncio as hypercorn_asyncio
@@ -46,7 +47,7 @@ class BoundedTCPServer(TCPServer):
         if send_time is None:
             yield
             return
-        stalled = self.loop.call_later(send_time, self.writer.transport.abort)
+        stalled = self.loop.call_later(send_time, self.writer.transport.abort, context=Context())
         try:
             yield
         finally:

@@ -6,9 +6,10 @@ when it ends, and while it lasts one request at a time waits to find out whether
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, TypeVar
+
+from pottle.waiting import time_limit
 
 from .base import SessionStoreUnavailable
 
@@ -39,7 +40,7 @@ class StoreGuard:
             self._trying = True
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self.timeout):
+            async with time_limit(self.timeout):
                 result = await operation(*args)
         except OSError as error:
             self._note_failure(logger, error)

@@ -97,8 +97,9 @@ class Response(SansIOResponse):
     io_body_class: ClassVar[type[IOBody]] = IOBody
     iterable_body_class: ClassVar[type[IterableBody]] = IterableBody
 
-    #: Seconds that may pass without a chunk before sending is given up; None for no limit, Ellipsis
-    #: for the application's ``RESPONSE_TIMEOUT``.
+    #: Seconds for which the client may take nothing of a stream before it is given up; None for no
+    #: limit, Ellipsis for the application's ``RESPONSE_TIMEOUT``. How long the source is silent does
+    #: not matter.
     timeout: float | EllipsisType | None = ...
     #: Seconds without a chunk after which `keep_alive_chunk` is sent; None for never.
     keep_alive: float | None = None

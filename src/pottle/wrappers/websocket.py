@@ -5,7 +5,8 @@
         +------reject--------+--the peer leaves--> GONE
 
 `receive` and `send` accept by themselves where nobody did. Both may be used from different tasks.
-Messages are pulled: one that nobody receives stays with the server, and so does its sender.
+Messages are pulled. While the handler waits for something else, a few are read ahead, within the bounds
+of the inbox; what comes behind those stays with the server, so that its sender is slowed down.
 """
 
 from __future__ import annotations
@@ -205,8 +206,10 @@ class Websocket(BaseRequestWebsocket):
     async def send(self, data: str | bytes) -> None:
         """Send *data* as one message: `str` as text, `bytes` as binary.
 
-        Accepts first if needed. Raises `WebsocketDisconnect` when the peer is gone, where the
-        server says so; what it has sent before can still be received, and so can its close code.
+        Accepts first if needed. Raises `WebsocketDisconnect` once it is known that the peer has left,
+        and when it takes nothing for ``RESPONSE_TIMEOUT``; what it has sent before can still be
+        received. To whoever sends from outside of the handler of this websocket it is a
+        `PeerDisconnected`, an ordinary exception.
         """
         if self.state is not _OPEN:
             await self._open_for("send")
