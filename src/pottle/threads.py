@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from threading import Lock
-from typing import ParamSpec, TypeVar
+from functools import partial
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 DEFAULT_THREADS = min(32, (os.cpu_count() or 1) + 4)
-#: More threads than are ever needed; they are only made when all others are busy.
-_MOST = 10_000
 
 #: What the names of the threads begin with.
 POOL = "pottle_"
@@ -28,67 +28,130 @@ _pool: ThreadPool | None = None
 _threads = DEFAULT_THREADS
 
 
+class _Call:
+    """A call that waits for its turn, and the future of its result."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+        self.future: Future[Any] = Future()
+        self._result: Any = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Call, unless the future was cancelled meanwhile. The result is not told yet."""
+        if self.future.set_running_or_notify_cancel():
+            try:
+                self._result = self._call()
+            except BaseException as error:
+                self._error = error
+
+    def tell(self) -> None:
+        """Give the future what came of the call."""
+        if self.future.cancelled():
+            return
+        if self._error is not None:
+            self.future.set_exception(self._error)
+        else:
+            self.future.set_result(self._result)
+
+
+class _Worker:
+    """One thread, which does the calls that it is handed, one after the other."""
+
+    def __init__(self, pool: ThreadPool, number: int) -> None:
+        self._pool = pool
+        self._handed: SimpleQueue[_Call | None] = SimpleQueue()
+        # A daemon: while it has nothing to do it must not hold up the end of the process.
+        Thread(target=self._run, name=f"{POOL}{number}", daemon=True).start()
+
+    def hand(self, call: _Call | None) -> None:
+        """Have *call* done; None ends the thread."""
+        self._handed.put(call)
+
+    def _run(self) -> None:
+        while (call := self._handed.get()) is not None:
+            while call is not None:
+                call.run()
+                # The thread is free before anybody learns of the result: what follows runs in it again.
+                following = self._pool.take(self)
+                call.tell()
+                call = following
+            del following
+
+
 class ThreadPool(Executor):
-    """At most *limit* calls work at once; the others wait their turn."""
+    """At most *limit* calls work at once; the others wait their turn.
+
+    The thread that became free last is used first, so that calls which follow one another run in one.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._threads = ThreadPoolExecutor(_MOST, thread_name_prefix=POOL.rstrip("_"))
         self._lock = Lock()
+        self._free: list[_Worker] = []
+        self._made = 0
         self._working = 0
-        self._queue: deque[Callable[[], None]] = deque()
+        self._queue: deque[_Call] = deque()
+        self._closed = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call *fn* in a thread; gives the future of its result."""
-        future: Future[T] = Future()
-
-        def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = fn(*args, **kwargs)
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
+        call = _Call(partial(fn, *args, **kwargs))
         with self._lock:
             if self._working >= self.limit:
-                self._queue.append(work)
-                return future
+                self._queue.append(call)
+                return call.future
             self._working += 1
-        self._threads.submit(self._work, work)
-        return future
+            worker = self._worker()
+        worker.hand(call)
+        return call.future
+
+    def _worker(self) -> _Worker:
+        """A thread that has nothing to do; the lock is held."""
+        if self._free:
+            return self._free.pop()
+        self._made += 1
+        return _Worker(self, self._made)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Make no new threads; what was submitted is still done."""
-        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+        """End the threads; what was submitted is still done."""
+        with self._lock:
+            self._closed = True
+            free, self._free = self._free, []
+        for worker in free:
+            worker.hand(None)
 
     @contextmanager
     def aside(self) -> Generator[None]:
         """Let another call work while the one in this thread waits."""
-        waiting = self._next()
-        if waiting is not None:
-            self._threads.submit(self._work, waiting)
+        with self._lock:
+            call = self._next()
+            worker = None if call is None else self._worker()
+        if worker is not None:
+            worker.hand(call)
         try:
             yield
         finally:
             with self._lock:
                 self._working += 1  # one too many at worst, until a call ends
 
-    def _work(self, work: Callable[[], None]) -> None:
-        following: Callable[[], None] | None = work
-        while following is not None:
-            following()
-            following = self._next()
-
-    def _next(self) -> Callable[[], None] | None:
-        """What waits to be done in the place of a call that works no longer."""
+    def take(self, worker: _Worker) -> _Call | None:
+        """What *worker* is to do next; None: nothing, it is free."""
         with self._lock:
-            if self._queue and self._working <= self.limit:
-                return self._queue.popleft()
-            self._working -= 1
-            return None
+            call = self._next()
+            if call is None:
+                if self._closed:
+                    worker.hand(None)
+                else:
+                    self._free.append(worker)
+            return call
+
+    def _next(self) -> _Call | None:
+        """What waits to be done in the place of a call that works no longer; the lock is held."""
+        if self._queue and self._working <= self.limit:
+            return self._queue.popleft()
+        self._working -= 1
+        return None
 
 
 def set_thread_limit(threads: int) -> None:
