@@ -2,7 +2,8 @@
 
 Events are pulled when somebody asks. While a view is suspended and nobody asks, a watcher reads ahead,
 within bounds, to see whether the client leaves; then the view is cancelled with `ClientDisconnected`.
-The server's ``receive`` is never cancelled: who gives up waiting leaves it pending for the next reader.
+Where cancelling the server's ``receive`` would lose an event, who gives up waiting leaves it pending for
+the next reader.
 
 A view that never suspends costs nothing here; one that suspends for a moment next to nothing.
 """
@@ -94,8 +95,8 @@ class Inbox:
         self._ahead_count = 0
         self._ahead_size = 0
         self._taken = False
-        # A call of the server's ``receive`` that is under way, and what it waits for.
-        self._pending: Iterator[Any] | None = None
+        # A call of the server's ``receive`` that somebody has begun and given up, and what it waits for.
+        self._pending: Any = None
         self._waiting: Any = None
         #: The task that reads ahead, to see the client leave.
         self.watcher: asyncio.Task[None] | None = None
@@ -133,22 +134,15 @@ class Inbox:
             self.timeout = timeout
             if timeout is not None and self.suspended:
                 self.limit()  # in a task of its own, which nobody sees suspend
-        iterator, waiting = self._pending, self._waiting
         try:
-            if iterator is None:
-                iterator = self._receive().__await__()
-            while True:
-                if waiting is None or waiting.done():
-                    try:
-                        waiting = next(iterator)
-                    except BaseException as error:
-                        self._pending = self._waiting = None
-                        if not isinstance(error, StopIteration):
-                            raise
-                        event: Event = error.value
-                        break
-                    self._pending, self._waiting = iterator, waiting
-                yield None if waiting is None else Shielded(waiting)
+            pending = self._pending
+            if pending is None:
+                pending = self._receive().__await__()
+            if hasattr(pending, "throw"):
+                # A coroutine, perhaps of middleware, which handles cancellations itself.
+                event: Event = yield from pending
+            else:
+                event = yield from self._shielded(pending)
         except asyncio.CancelledError:
             if not ahead and self._take_expiry():
                 raise TimeoutError from None
@@ -168,6 +162,22 @@ class Inbox:
         elif not event.get("more_body", False):
             self.complete = True
         return event
+
+    def _shielded(self, pending: Any) -> Generator[Any, Any, Event]:
+        """The event that *pending* brings, the awaitable of a compiled server (Granian).
+
+        Cancelled, it would take the next event along. So it is left to the next reader instead.
+        """
+        while True:
+            try:
+                waiting = next(pending)
+            except BaseException as error:
+                self._pending = self._waiting = None
+                if isinstance(error, StopIteration):
+                    return error.value  # type: ignore[no-any-return]  # an ASGI event is untyped
+                raise
+            self._pending, self._waiting = pending, waiting
+            yield Shielded(waiting)
 
     def _give_way(self) -> None:
         """Wake who waits for the reader's end, and see to the client if nobody reads any more."""
@@ -404,13 +414,8 @@ class Inbox:
             self.task.uncancel()
         self.task = None
         if self._pending is not None and not self.reading:
-            pending, waiting = self._pending, self._waiting
+            self._waiting.cancel()
             self._pending = self._waiting = None
-            close = getattr(pending, "close", None)
-            if close is not None:
-                close()
-            elif waiting is not None:
-                waiting.cancel()
 
     # Sending.
 
