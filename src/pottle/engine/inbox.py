@@ -13,6 +13,7 @@ import asyncio
 import types
 from collections import deque
 from collections.abc import Generator, Iterator
+from contextvars import Token
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -339,10 +340,9 @@ class Inbox:
             await self._find_leaving(reason)
         task = asyncio.current_task()
         serves = self.task in (None, task)
-        if self.over or not (serves or getattr(current.get(None), "made_inbox", None) is self):
-            await asyncio.sleep(
-                0
-            )  # who ignores it and tries again must not keep others from working
+        if self.over or not (serves or self._is_served_here()):
+            # Who ignores it and tries again must not keep others from working.
+            await asyncio.sleep(0)
             raise self.error(PeerDisconnected, PeerWebsocketDisconnect, reason, code)
         if serves and task is not None and not self.cancelled:
             self.task = task
@@ -355,6 +355,20 @@ class Inbox:
                 if task.cancelling() > others + 1:
                     raise
         raise self.error(RequestCancelled, WebsocketCancelled, reason, code)
+
+    def _is_served_here(self) -> bool:
+        """Whether the exchange of this connection runs this code, be it in a copy of its context.
+
+        A copy that another exchange or a background task has entered makes it none of this one's.
+        """
+        context = current.get(None)
+        while context is not None and getattr(context, "made_inbox", None) is self:
+            token = context.token
+            if context._original is None or token is None:
+                return True
+            outer = token.old_value
+            context = None if outer is Token.MISSING else outer
+        return False
 
     async def _find_leaving(self, reason: str) -> None:
         """Read on to the disconnect event, since the server could not send to this client."""
