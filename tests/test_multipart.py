@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 from werkzeug.sansio import multipart as werkzeug
 
-from pottle.multipart import OUTSIDE_LIMIT, Decoder
+from pottle.multipart import MAX_HEADERS, MAX_LINE, OUTSIDE_LIMIT, Decoder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -187,7 +187,9 @@ async def test_content_is_there_as_soon_as_it_is_certain() -> None:
 async def test_what_is_outside_of_parts_is_bounded(size: int) -> None:
     for outside in (OUTSIDE_LIMIT - 100, OUTSIDE_LIMIT + 100):
         preamble = b"x" * outside + b"\r\n--BB--"
-        head = b"--BB\r\n" + HEAD[:-2] + b"X: y\r\n" * (outside // 6) + b"\r\n\r\n--BB--"
+        line = b"X: " + b"y" * (MAX_LINE - 3) + b"\r\n"
+        lines = line * (MAX_HEADERS - 2 if outside < OUTSIDE_LIMIT else MAX_HEADERS)
+        head = b"--BB\r\n" + HEAD[:-2] + lines + b"\r\n\r\n--BB--"
         for body in (preamble, head):
             chunks = [body[at : at + size] for at in range(0, len(body), size)]
             if outside < OUTSIDE_LIMIT:

@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 
 from pottle import Pottle
 from pottle.servers.shutdown import SIGNALS, Serving, Shutdown, signals_handled
+from pottle.servers.watchdog import EXIT_OVERDUE
 from processes import POTTLE, served
 
 if TYPE_CHECKING:
@@ -211,15 +212,17 @@ def test_a_signal_during_start_up(tmp_path: Path, name: str) -> None:
         assert "after serving" in server.output
 
 
-def test_a_worker_that_hangs_is_killed(tmp_path: Path) -> None:
-    (tmp_path / "stuck.py").write_text(
-        "import time\n"
+def test_a_worker_that_cannot_end_by_itself_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "stopped.py").write_text(
+        "import os, signal\n"
         "from pottle import Pottle\n"
         "app = Pottle(__name__)\n"
-        "app.config['SHUTDOWN_TIMEOUT'] = 0\n"
+        "app.config.update(\n"
+        "    SHUTDOWN_TIMEOUT=0, BACKGROUND_TASK_SHUTDOWN_TIMEOUT=0, SHUTDOWN_CLEANUP_TIMEOUT=0.1\n"
+        ")\n"
         "@app.after_serving\n"
         "async def after():\n"
-        "    time.sleep(1000)\n"
+        "    os.kill(os.getpid(), signal.SIGSTOP)\n"
     )
     program = (
         "import sys\n"
@@ -230,10 +233,10 @@ def test_a_worker_that_hangs_is_killed(tmp_path: Path) -> None:
         "    main()\n"
     )
     (tmp_path / "program.py").write_text(program)
-    command = (sys.executable, "program.py", "--app", "stuck", "serve", "--workers", "2")
+    command = (sys.executable, "program.py", "--app", "stopped", "serve", "--workers", "2")
     with served(*command, "--port", "0", cwd=tmp_path) as server:
         server.ready()
-        assert server.stop() == 0
+        assert server.stop() == EXIT_OVERDUE
         assert server.text.count("does not end: killed") == 2
 
 

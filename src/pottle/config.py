@@ -35,10 +35,15 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "EXPLAIN_TEMPLATE_LOADING": False,
     "FLASK_BRIDGE": None,  # None: what the environment says, else where Flask is imported
     "FLASK_SYNC_IN": None,  # "auto", "thread" or "greenlet"; None: what the environment says
+    "HEADER_TIMEOUT": 30,  # seconds
+    "KEEP_ALIVE_TIMEOUT": 5,  # seconds
     "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,  # bytes
     "MAX_COOKIE_SIZE": 4093,  # bytes
     "MAX_FORM_MEMORY_SIZE": 500_000,  # bytes
     "MAX_FORM_PARTS": 1000,
+    "MAX_HEADERS": 1000,
+    "MAX_HEADER_SIZE": 64 * 1024,  # bytes
+    "MAX_PIPELINED_REQUESTS": 100,
     "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
     "PREFERRED_URL_SCHEME": "http",
     "PREFER_SECURE_URLS": False,
@@ -60,6 +65,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "SESSION_COOKIE_SAMESITE": None,
     "SESSION_COOKIE_SECURE": False,
     "SESSION_REFRESH_EACH_REQUEST": True,
+    "SHUTDOWN_CLEANUP_TIMEOUT": 5,  # seconds for clean-up, on top of the time for requests and tasks
     "SHUTDOWN_TIMEOUT": 10,  # seconds that requests in flight are given
     "TEMPLATES_AUTO_RELOAD": None,
     "TESTING": False,

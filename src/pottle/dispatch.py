@@ -24,7 +24,7 @@ from .planned import Planned
 from .signals import appcontext_tearing_down
 from .sync import async_to_sync, find_world, is_loop_running, run_step, run_sync
 from .typing import ResponseReturnValue
-from .utils import is_async, mark_coroutine_function
+from .utils import is_async, mark_coroutine_function, printable
 from .wrappers import BaseRequestWebsocket, Request, Response, Websocket
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -235,9 +235,9 @@ class Dispatcher(Planned):
         if connection is None:
             what = "in the application"
         elif isinstance(connection, Websocket):
-            what = f"on websocket {connection.path}"
+            what = f"on websocket {printable(connection.path)}"
         else:
-            what = f"on request {connection.method} {connection.path}"
+            what = f"on request {printable(f'{connection.method} {connection.path}')}"
         self.logger.error("Exception %s", what, exc_info=exception_info)
 
     @either_way

@@ -1,22 +1,53 @@
 """The life of an application between start-up and shutdown: hooks around serving, background tasks.
 
 What was started is undone in reverse order, completely, also when the start-up failed half-way; and
-then it can be started again.
+then it can be started again. Nothing at shutdown is waited for without an end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
+from .cleanup import CleanUp, Step
 from .ctx import clean_context
 from .errors import ErrorCollector, SetupError
 from .signals import got_serving_exception
+from .stacks import busy_threads, place_of_task
 from .sync import run_sync_iterable
-from .threads import set_thread_limit
-from .utils import cancel_tasks
+from .threads import POOL, set_thread_limit
+from .utils import raise_task_exceptions
+
+
+@dataclass(frozen=True)
+class Times:
+    """How many seconds a shutdown takes at most, part by part."""
+
+    requests: float
+    background: float
+    cleanup: float
+
+    @classmethod
+    def of(cls, config: Any) -> Times:
+        return cls(
+            config["SHUTDOWN_TIMEOUT"],
+            config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"],
+            config["SHUTDOWN_CLEANUP_TIMEOUT"],
+        )
+
+    @property
+    def patience(self) -> float:
+        """How long what was cancelled may take to end; the clean-up is five of these."""
+        return self.cleanup / 5
+
+    @property
+    def total(self) -> float:
+        return self.requests + self.background + self.cleanup
 
 
 class Lifespan:
@@ -25,12 +56,20 @@ class Lifespan:
     def __init__(self, app: Any) -> None:
         self.app = app
         self.background_tasks: set[asyncio.Task[Any]] = set()
-        self._generators: list[AsyncGenerator[Any]] = []
+        #: What did not end in its time, in sentences.
+        self.overdue: list[str] = []
+        #: Set when all of the last shutdown has run, even if part of it was left behind.
+        self.finished = asyncio.Event()
+        self._generators: list[tuple[AsyncGenerator[Any], Callable[..., Any]]] = []
+        self._begun: float | None = None
 
     async def start(self) -> None:
         """Run all that has to run before the first request; undo it again if one of it fails."""
         app = self.app
         app.shutdown_event = app.event_class()
+        self.overdue.clear()
+        self.finished = asyncio.Event()
+        self._begun = None
         if app.config["THREADS"] is not None:
             set_thread_limit(app.config["THREADS"])
         try:
@@ -38,13 +77,14 @@ class Lifespan:
                 for function in list(app.before_serving_funcs):
                     await app.ensure_async(function)()
                 for function in list(app.while_serving_funcs):
-                    self._generators.append(await _begin(function))
+                    self._generators.append((await _begin(function), function))
             if app.mounts is not None:
                 await app.mounts.start()
         except BaseException as error:
             await self._tell(error)
             errors = ErrorCollector("Errors while a failed start-up was undone")
-            await self._undo(errors)
+            times = Times.of(app.config)
+            await self._undo(errors, time.monotonic() + times.cleanup, times.patience)
             for other in errors.errors:
                 app.logger.error("Clean-up after the failed start-up failed too.", exc_info=other)
             raise
@@ -52,6 +92,8 @@ class Lifespan:
     def begin_shutdown(self) -> None:
         """Say that the server is about to stop: nothing long-lived may begin or go on."""
         app = self.app
+        if self._begun is None:
+            self._begun = time.monotonic()
         if not app.shutdown_event.is_set():
             app.shutdown_event.set()
             for exchange in list(app.live_exchanges):
@@ -62,41 +104,64 @@ class Lifespan:
     async def stop(self) -> None:
         """Let background tasks finish within their grace period and undo the start-up.
 
-        Everything runs, whatever one part raises; the errors are raised at the end.
+        Everything runs, whatever one part raises and whether it ends; the errors are raised at the
+        end. All of it, from `begin_shutdown` on, takes no longer than the three time-outs of the
+        configuration together, and the clean-up has what is left of them.
         """
         self.begin_shutdown()
+        times = Times.of(self.app.config)
         errors = ErrorCollector("Errors at shutdown")
+        least = time.monotonic() + times.background + 2 * times.patience
+        end = max((self._begun or 0) + times.total - times.patience, least)
         with errors:
-            await self._finish_tasks()
-        await self._undo(errors)
+            await self._finish_tasks(times)
+        await self._undo(errors, end, times.patience)
         try:
             errors.raise_collected()
         except Exception as error:
             await self._tell(error)
             raise
 
-    async def _undo(self, errors: ErrorCollector) -> None:
+    async def _undo(self, errors: ErrorCollector, end: float, patience: float) -> None:
         app = self.app
+        steps: list[Step] = []
         if app.mounts is not None:
-            await app.mounts.stop(errors)
+            steps.append((partial(app.mounts.stop, errors), app.mounts.stop))
+        while self._generators:
+            generator, function = self._generators.pop()
+            steps.append((partial(_finish, generator), function))
+        functions = reversed(list(app.after_serving_funcs))
+        steps.extend((app.ensure_async(function), function) for function in functions)
+        cleanup = CleanUp(steps, end, patience, errors, self._report, self.finished)
         with errors:
             async with app.app_context():
-                while self._generators:
-                    generator = self._generators.pop()
-                    with errors:
-                        await _finish(generator)
-                for function in reversed(list(app.after_serving_funcs)):
-                    with errors:
-                        await app.ensure_async(function)()
+                await cleanup.run()
 
-    async def _finish_tasks(self) -> None:
+    def _report(self, sentence: str) -> None:
+        self.overdue.append(sentence)
+        self.app.logger.error(sentence)
+
+    async def _finish_tasks(self, times: Times) -> None:
         """Wait for the tasks, and for those that they add, until the grace period is over."""
         try:
-            async with asyncio.timeout(self.app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"]):
+            async with asyncio.timeout(times.background):
                 while tasks := self._other_tasks():
                     await asyncio.wait(tasks)
         except TimeoutError:
-            await cancel_tasks(self._other_tasks())
+            if not (tasks := self._other_tasks()):
+                return
+            for task in tasks:
+                task.cancel()
+            done, stuck = await asyncio.wait(tasks, timeout=times.patience)
+            for task in stuck:
+                place = place_of_task(task) or next(iter(busy_threads(POOL)), task.get_name())
+                self._report(
+                    "A background task did not end when it was cancelled at shutdown, and is left"
+                    f" behind. It is at {place}."
+                )
+            raise_task_exceptions(done)
+            if stuck:
+                raise TimeoutError(self.overdue[-1]) from None
 
     def _other_tasks(self) -> set[asyncio.Task[Any]]:
         """Those still to be waited for; done ones stay in the set if an extension put them there."""

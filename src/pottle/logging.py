@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from werkzeug.local import LocalProxy
 
+from .utils import printable
+
 
 class App(Protocol):
     """What the logger needs of its application."""
@@ -19,13 +21,33 @@ class App(Protocol):
     def debug(self) -> bool: ...
 
 
+class LineFormatter(logging.Formatter):
+    """A formatter whose tracebacks are indented, so that no message in them can pose as a record.
+
+    An error often says what the client has sent, line breaks included.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        before = record.exc_text  # what another formatter has made of it, and the next is to get
+        if record.exc_info:
+            record.exc_text = None
+        try:
+            return super().format(record)
+        finally:
+            record.exc_text = before
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
+        lines = super().formatException(ei).split("\n")
+        return "\n".join(f"  {printable(line)}" if line else line for line in lines)
+
+
 #: Standard error as it is when something is written, so that a redirection takes effect.
 wsgi_errors_stream: Any = LocalProxy(lambda: sys.stderr)
 
 #: Takes the records of an application that nobody configured logging for.
 default_handler: logging.Handler = logging.StreamHandler(wsgi_errors_stream)
 default_handler.setFormatter(
-    logging.Formatter("[%(asctime)s] %(levelname)s in %(module)s: %(message)s")
+    LineFormatter("[%(asctime)s] %(levelname)s in %(module)s: %(message)s")
 )
 
 

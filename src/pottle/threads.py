@@ -21,6 +21,9 @@ DEFAULT_THREADS = min(32, (os.cpu_count() or 1) + 4)
 #: More threads than are ever needed; they are only made when all others are busy.
 _MOST = 10_000
 
+#: What the names of the threads begin with.
+POOL = "pottle_"
+
 _pool: ThreadPool | None = None
 _threads = DEFAULT_THREADS
 
@@ -30,7 +33,7 @@ class ThreadPool(Executor):
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._threads = ThreadPoolExecutor(_MOST, thread_name_prefix="pottle")
+        self._threads = ThreadPoolExecutor(_MOST, thread_name_prefix=POOL.rstrip("_"))
         self._lock = Lock()
         self._working = 0
         self._queue: deque[Callable[[], None]] = deque()

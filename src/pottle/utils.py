@@ -114,6 +114,31 @@ def find_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | No
     return None
 
 
+def printable(text: str) -> str:
+    """*text* for one line of a log or a terminal: whatever does not print is escaped as in Python.
+
+    That is line breaks, escape sequences, and marks that turn the direction of writing.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host*, a name or an address, is this machine (RFC 6761 section 6.3)."""
+    host = host.lower().rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    from ipaddress import ip_address  # only servers and the debug page ask
+
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
 async def cancel_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel *tasks*, wait for all of them, and raise the first error one ended with."""
     pending = set(tasks)

@@ -82,8 +82,10 @@ def run_command(
         if (debug if reload is None else reload) and reloader.possible():
             reloader.start(settings, extra_files, _folders(info))
         else:
+            reloader.end_with_parent()
             app = info.load_app()
-            runner.develop(app, settings, debug_page=debug if debugger is None else debugger)
+            debug_page = debug if debugger is None else debugger
+            runner.develop(app, settings, debug_page=debug_page, to_the_end=True)
 
 
 def _folders(info: ScriptInfo) -> list[Path]:

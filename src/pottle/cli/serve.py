@@ -91,7 +91,7 @@ def serve_command(
     else:
         raise click.UsageError("Worker processes can only load an application named with --app.")
     with server_errors():
-        serve(load, settings)
+        serve(load, settings, to_the_end=True)
 
 
 def load_in_worker(app_import_path: str | None) -> Pottle:

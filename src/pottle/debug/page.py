@@ -2,14 +2,13 @@
 
 Whatever an exception, a source line or a variable says was said by someone else, perhaps by the
 client: all of it goes through `cut`, which makes plain text of it, and `Markup.format`, which
-escapes plain text. Local variables whose names sound
-like secrets are not shown, and what cannot be shown without failing is said to be so.
+escapes plain text. What is secret is masked before that (see `secrets`), and what cannot be shown
+without failing is said to be so.
 """
 
 from __future__ import annotations
 
 import linecache
-import re
 import sysconfig
 import traceback
 from itertools import groupby, islice
@@ -19,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from .secrets import MASKED, Secrets, is_secret
 from .style import STYLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import FrameType, TracebackType
 
     Frame = tuple[FrameType, int]
@@ -35,12 +35,9 @@ FRAMES_AT_ENDS = 25
 MAX_LOCALS, MAX_GROUP, MAX_ERRORS = 100, 20, 50
 #: Characters of a message or note, of a source line, of a value, and of any name.
 MAX_TEXT, MAX_LINE, MAX_VALUE, MAX_NAME = 10_000, 500, 2_000, 500
+#: Characters of a value that are looked at for secrets; far fewer are shown.
+MAX_SCANNED = 10_000
 
-_SECRET = re.compile(
-    r"passw|passphrase|pwd|secret|token|api_?key|private_?key|credential|authorization|cookie",
-    re.IGNORECASE,
-)
-_MASKED = "******"
 #: Where code lies that is not the developer's own.
 _LIBRARIES = (
     "<frozen",
@@ -79,26 +76,32 @@ _VARIABLE = Markup("<dt>{}</dt><dd>{}</dd>")
 _GROUP = Markup('<div class="group">\n{}</div>\n')
 
 
-def render_text(error: BaseException) -> str:
-    """The traceback of *error* as Python prints it, for a terminal."""
+def render_text(error: BaseException, secrets: Secrets | None = None) -> str:
+    """The traceback of *error* as Python prints it, but without *secrets*."""
+    secrets = secrets or Secrets()
     try:
-        return "".join(traceback.format_exception(error))
+        parts = traceback.format_exception(error)
     except Exception:  # boundary: attributes of anyone's exception class
         frames = traceback.format_tb(error.__traceback__)
-        return f"{''.join(frames)}{type(error).__name__}: {say(error)}\n"
+        parts = [*frames, f"{type(error).__name__}: {say(error, secrets)}\n"]
+    return "".join(secrets.mask(part, code=part.startswith('  File "')) for part in parts)
 
 
-def render_page(error: BaseException, where: str = "") -> str:
-    """A whole HTML page about *error*, which happened at *where* (such as ``GET /path``)."""
-    message = say(error)
+def render_page(error: BaseException, where: str = "", secrets: Secrets | None = None) -> str:
+    """A whole HTML page about *error*, which happened at *where* (such as ``GET /path``).
+
+    None of *secrets* is on it, nor what has the name of a secret.
+    """
+    secrets = secrets or Secrets()
+    message = say(error, secrets)
     title = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return str(
         _PAGE.format(
             title=cut(title, MAX_LINE),
             style=Markup(STYLE),  # noqa: S704 - ours, and no value is put into it
-            where=cut(where, MAX_NAME),
-            errors=_join(_errors(error, seen=set())),
-            text=cut(render_text(error), 10 * MAX_TEXT),
+            where=cut(secrets.mask(where), MAX_NAME),
+            errors=_join(_errors(error, secrets, seen=set())),
+            text=cut(render_text(error, secrets), 10 * MAX_TEXT),
         )
     )
 
@@ -110,13 +113,13 @@ def _join(parts: Iterator[Markup]) -> Markup:
 # Exceptions
 
 
-def _errors(error: BaseException, seen: set[int]) -> Iterator[Markup]:
+def _errors(error: BaseException, secrets: Secrets, seen: set[int]) -> Iterator[Markup]:
     """The sections for *error* and for what led to it, the latest first."""
     current: BaseException | None = error
     relation = ""
     while current is not None and id(current) not in seen and len(seen) < MAX_ERRORS:
         seen.add(id(current))
-        yield _section(current, relation, seen)
+        yield _section(current, relation, secrets, seen)
         if current.__cause__ is not None:
             relation, current = "Its direct cause", current.__cause__
         elif current.__context__ is not None and not current.__suppress_context__:
@@ -125,16 +128,16 @@ def _errors(error: BaseException, seen: set[int]) -> Iterator[Markup]:
             current = None
 
 
-def _section(error: BaseException, relation: str, seen: set[int]) -> Markup:
+def _section(error: BaseException, relation: str, secrets: Secrets, seen: set[int]) -> Markup:
     members = _members(error)
     return _ERROR.format(
         anchor=Markup(' class="earlier"') if relation else "",
         relation=_RELATION.format(relation) if relation else "",
         name=_qualified_name(type(error)),
-        message=say(error),
-        notes=_join(_NOTE.format(say(note)) for note in _notes(error)[:MAX_GROUP]),
-        frames=_join(_frames(error.__traceback__)),
-        group=_group(members, seen) if members else "",
+        message=say(error, secrets),
+        notes=_join(_NOTE.format(say(note, secrets)) for note in _notes(error)[:MAX_GROUP]),
+        frames=_join(_frames(error.__traceback__, secrets)),
+        group=_group(members, secrets, seen) if members else "",
     )
 
 
@@ -147,8 +150,8 @@ def _members(error: BaseException) -> tuple[BaseException, ...]:
     return error.exceptions if isinstance(error, BaseExceptionGroup) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]  # of any kind
 
 
-def _group(members: tuple[BaseException, ...], seen: set[int]) -> Markup:
-    parts = [part for member in members[:MAX_GROUP] for part in _errors(member, seen)]
+def _group(members: tuple[BaseException, ...], secrets: Secrets, seen: set[int]) -> Markup:
+    parts = [part for member in members[:MAX_GROUP] for part in _errors(member, secrets, seen)]
     if len(members) > MAX_GROUP:
         parts.append(_RELATION.format(f"and {len(members) - MAX_GROUP} more exceptions"))
     return _GROUP.format(_join(iter(parts)))
@@ -160,10 +163,10 @@ def _qualified_name(kind: type) -> str:
     return cut(kind.__qualname__ if plain else f"{module}.{kind.__qualname__}", MAX_NAME)
 
 
-def say(value: object) -> str:
-    """What *value* says, as far as it can be made to say it."""
+def say(value: object, secrets: Secrets) -> str:
+    """What *value* says, as far as it can be made to say it, without *secrets*."""
     try:
-        return cut(str(value), MAX_TEXT)
+        return cut(secrets.mask(str(value)), MAX_TEXT)
     except Exception:  # boundary: a `__str__` of anyone's
         return f"<{type(value).__name__} whose str() fails>"
 
@@ -182,7 +185,7 @@ def cut(text: str, limit: int) -> str:
 # Frames
 
 
-def _frames(tb: TracebackType | None) -> Iterator[Markup]:
+def _frames(tb: TracebackType | None, secrets: Secrets) -> Iterator[Markup]:
     """The frames, the one that failed first; of very many only those at both ends.
 
     What libraries have done in between is folded up.
@@ -190,20 +193,20 @@ def _frames(tb: TracebackType | None) -> Iterator[Markup]:
     frames = list(traceback.walk_tb(tb))[::-1]
     left_out = max(0, len(frames) - 2 * FRAMES_AT_ENDS)
     begin = FRAMES_AT_ENDS if left_out else len(frames)
-    yield from _folded(frames[:begin], starts_with_error=True)
+    yield from _folded(frames[:begin], secrets, starts_with_error=True)
     if left_out:
         yield _GAP.format(left_out)
-        yield from _folded(frames[begin + left_out :], starts_with_error=False)
+        yield from _folded(frames[begin + left_out :], secrets, starts_with_error=False)
 
 
-def _folded(frames: list[Frame], starts_with_error: bool) -> Iterator[Markup]:
+def _folded(frames: list[Frame], secrets: Secrets, starts_with_error: bool) -> Iterator[Markup]:
     is_last = starts_with_error
     for library, run in groupby(frames, lambda frame: _is_library(frame[0])):
         shown = list(run)
         if is_last:
-            yield _frame(*shown.pop(0), library=library, is_open=True)
+            yield _frame(*shown.pop(0), secrets, library=library, is_open=True)
             is_last = False
-        parts = [_frame(*frame, library=library, is_open=not library) for frame in shown]
+        parts = [_frame(*frame, secrets, library=library, is_open=not library) for frame in shown]
         joined = _join(iter(parts))
         yield _FOLDED.format(len(parts), joined) if library and len(parts) > 1 else joined
 
@@ -212,7 +215,7 @@ def _is_library(frame: FrameType) -> bool:
     return frame.f_code.co_filename.startswith(_LIBRARIES)
 
 
-def _frame(frame: FrameType, line: int, library: bool, is_open: bool) -> Markup:
+def _frame(frame: FrameType, line: int, secrets: Secrets, library: bool, is_open: bool) -> Markup:
     code = frame.f_code
     return _FRAME.format(
         kind=" library" if library else "",
@@ -220,12 +223,12 @@ def _frame(frame: FrameType, line: int, library: bool, is_open: bool) -> Markup:
         name=cut(code.co_qualname, MAX_NAME),
         filename=cut(code.co_filename, MAX_NAME),
         line=line,
-        source=_source(frame, line),
-        variables=_variables(frame.f_locals),
+        source=_source(frame, line, secrets),
+        variables=_variables(frame.f_locals, secrets),
     )
 
 
-def _source(frame: FrameType, line: int) -> Markup:
+def _source(frame: FrameType, line: int, secrets: Secrets) -> Markup:
     lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
     first = max(1, line - LINES_AROUND)
     shown = lines[first - 1 : line + LINES_AROUND]
@@ -234,7 +237,7 @@ def _source(frame: FrameType, line: int) -> Markup:
     items = (
         _LINE.format(
             Markup(' class="here"') if number == line else "",
-            cut(text.rstrip("\r\n"), MAX_LINE) or " ",
+            cut(secrets.mask(text.rstrip("\r\n"), code=True), MAX_LINE) or " ",
         )
         for number, text in enumerate(shown, first)
     )
@@ -247,8 +250,9 @@ def _source(frame: FrameType, line: int) -> Markup:
 class _Representation(Repr):
     """Short representations of anything: large values cut, secrets masked, failures told."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Secrets) -> None:
         super().__init__()
+        self.secrets = secrets
         self.maxlevel = 4
         self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = 20
         self.maxdeque = self.maxarray = 20
@@ -263,11 +267,34 @@ class _Representation(Repr):
             return f"<{type(x).__name__} object whose repr() fails>"
 
     def repr_instance(self, x: Any, level: int) -> str:
-        return cut(repr(x), self.maxother)
+        return self._masked(repr(x), "characters", str)
+
+    def repr_str(self, x: str, level: int) -> str:
+        return self._masked(x, "characters", repr)
 
     def repr_bytes(self, x: bytes, level: int) -> str:
-        left_out = len(x) - self.maxstring
-        return repr(x) if left_out <= 0 else f"{x[: self.maxstring]!r}… ({left_out} more bytes)"
+        return self._masked(x.decode("latin-1"), "bytes", lambda text: repr(text.encode("latin-1")))
+
+    def _masked(self, text: str, unit: str, show: Callable[[str], str]) -> str:
+        """The beginning of *text* without secrets; masked first, or half of one could stay."""
+        masked = self.secrets.mask(text[:MAX_SCANNED])
+        left_out = len(masked) - self.maxother + len(text[MAX_SCANNED:])
+        if left_out <= 0:
+            return show(masked)
+        return f"{show(masked[: self.maxother])}… ({left_out} more {unit})"
+
+    def repr_tuple(self, x: tuple[Any, ...], level: int) -> str:
+        return self._masked_pair(x, level) or super().repr_tuple(x, level)
+
+    def repr_list(self, x: list[Any], level: int) -> str:
+        return self._masked_pair(x, level) or super().repr_list(x, level)
+
+    def _masked_pair(self, x: Any, level: int) -> str:
+        """*x* as a name and a value that nobody should read, such as a header; or nothing."""
+        if len(x) != 2 or not is_secret(x[0]):
+            return ""
+        begin, end = "()" if isinstance(x, tuple) else "[]"
+        return f"{begin}{self.repr1(x[0], level - 1)}, {MASKED}{end}"
 
     def repr_dict(self, x: Mapping[Any, Any], level: int) -> str:
         if level <= 0:
@@ -282,15 +309,15 @@ class _Representation(Repr):
 
     def named(self, name: Any, value: Any, level: int) -> str:
         """*value*, unless *name* says that nobody should read it."""
-        if isinstance(name, str) and _SECRET.search(name) is not None:
-            return _MASKED
+        if is_secret(name):
+            return MASKED
         return self.repr1(value, level)
 
 
-def _variables(variables: Mapping[str, Any]) -> Markup:
+def _variables(variables: Mapping[str, Any], secrets: Secrets) -> Markup:
     if not variables:
         return Markup("")
-    representation = _Representation()
+    representation = _Representation(secrets)
     items = [
         _VARIABLE.format(
             cut(name, MAX_NAME),

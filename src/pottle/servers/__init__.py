@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["SERVERS", "ServerError", "Settings", "run", "run_task", "serve"]
 
 
-def serve(load: Callable[[], Pottle], settings: Settings) -> None:
+def serve(load: Callable[[], Pottle], settings: Settings, *, to_the_end: bool = False) -> None:
     """Serve the application that *load* gives, for production, until a signal ends it.
 
     With several workers each of them calls *load* in a process of its own, so it must be picklable
-    (a module-level function or a partial of one). Raises `ServerError` if it cannot be served.
+    (a module-level function or a partial of one). With *to_the_end* nothing comes behind it, and the
+    end of the process is watched over as well. Raises `ServerError` if it cannot be served.
     """
     settings.check()
     if settings.workers == 1:
-        serve_one(load(), settings)
+        serve_one(load(), settings, to_the_end=to_the_end)
     else:
         Supervisor(load, settings).run()

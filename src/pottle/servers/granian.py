@@ -14,6 +14,7 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.server.embed import Server
 
+from pottle.servers.closing import all_accepted, let_nobody_in, listeners_on
 from pottle.servers.logs import access_logger
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ TRACK_CALLS = True
 _LOGGING: dict[str, Any] = {"version": 1, "incremental": True, "handlers": {}, "loggers": {}}
 
 
-async def serve(
-    serving: Serving, settings: Settings, listening: None, shutdown: Shutdown, grace: float
-) -> None:
+async def serve(serving: Serving, settings: Settings, listening: None, shutdown: Shutdown) -> None:
     """Serve until *shutdown* is requested and connections have drained."""
     if settings.access_log:
         access_logger("granian.access")
@@ -52,6 +51,8 @@ async def serve(
 
     async def stop() -> None:
         await shutdown.requested.wait()
+        if settings.uds is None:
+            await _stop_listening(settings.port)
         await serving.websockets_closed()  # Granian would break them off, without a close frame
         server.stop()  # type: ignore[no-untyped-call] # Granian has no annotations there
 
@@ -60,6 +61,16 @@ async def serve(
         await server.serve()
     finally:
         stopping.cancel()
+
+
+async def _stop_listening(port: int) -> None:
+    """As `Listening.stop`, for the sockets that Granian has opened; each process has its own."""
+    listeners = listeners_on(port)
+    for listener in listeners:
+        let_nobody_in(listener)
+    await all_accepted(listeners)
+    for listener in listeners:
+        listener.close()
 
 
 def _path(path: str | None) -> Path | None:

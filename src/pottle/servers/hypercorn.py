@@ -10,7 +10,6 @@ from hypercorn import asyncio as hypercorn_asyncio
 from hypercorn.config import Config
 
 from pottle.servers.logs import access_logger
-from pottle.servers.shutdown import LAST_WAIT
 
 if TYPE_CHECKING:
     from pottle.servers.settings import Settings
@@ -22,7 +21,7 @@ TRACK_CALLS = True
 
 
 async def serve(
-    serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown, grace: float
+    serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown
 ) -> None:
     """Serve until *shutdown* is requested and connections have drained."""
     config = Config()
@@ -38,8 +37,13 @@ async def serve(
     if settings.access_log:
         config.accesslog = access_logger("hypercorn.access")
         config.access_log_format = '%(h)s - "%(m)s %(Uq)s HTTP/%(H)s" %(s)s'
-    config.graceful_timeout = grace + 2 * LAST_WAIT  # where it works, ours is to come first
+    config.graceful_timeout = shutdown.times.total  # where it works, ours is to come first
     # No websocket pings: their task outlives the connection and holds the exit up (0.18).
     # Hypercorn spells the types of ASGI messages in its own classes.
     run: Any = cast(Any, hypercorn_asyncio).serve
-    await run(serving, config, shutdown_trigger=shutdown.requested.wait, mode="asgi")
+
+    async def stopped() -> None:
+        await shutdown.requested.wait()
+        await listening.stop()
+
+    await run(serving, config, shutdown_trigger=stopped, mode="asgi")

@@ -1,7 +1,8 @@
 """Start the program anew when its files change.
 
 The parent watches and never imports the application, so no error in it can end the watching; the
-child is the same command again. A child that fails is shown, and waits for the next change.
+child is the same command again. A child that fails is shown, and waits for the next change. The child
+holds the reading end of a pipe: it is closed when the parent is gone, however that ended.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pottle.servers import sockets
 from pottle.servers.logs import say
-from pottle.servers.shutdown import SIGNALS
+from pottle.servers.shutdown import handled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 #: Set in the environment of the child.
 CHILD_MARK = "POTTLE_RUN_MAIN"
+
+#: In the environment of the child: the number of its end of the pipe.
+PARENT_PIPE = "POTTLE_RUN_PARENT_PIPE"
 
 #: Seconds that a child gets to end before it is killed: somebody waits for the new code.
 STOP_WAIT = 5.0
@@ -35,6 +40,22 @@ _LOOK_EVERY = 250  # milliseconds between looks at the child while no file chang
 def is_child() -> bool:
     """Whether this process serves under a reloader."""
     return os.environ.get(CHILD_MARK) == "true"
+
+
+def end_with_parent() -> None:
+    """In a child, and on POSIX: ask this process to end as soon as its parent is gone."""
+    number = os.environ.pop(PARENT_PIPE, "")
+    if not number or not is_child():
+        return
+    pipe = int(number)
+    os.set_inheritable(pipe, False)
+
+    def wait() -> None:
+        with suppress(OSError):
+            os.read(pipe, 1)  # nothing is ever written
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="pottle-parent", daemon=True).start()
 
 
 def possible() -> bool:
@@ -69,13 +90,17 @@ class _Reloader:
         self._folders = folders
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
+        # Open for as long as this process lives; Windows cannot pass it on.
+        self._pipe: tuple[int, ...] = os.pipe() if os.name == "posix" else ()
 
     def run(self) -> None:
-        before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        before = handled(self._on_signal)
         try:
             self._loop()
         finally:
             self._stop_child()
+            for end in self._pipe:
+                os.close(end)
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -115,7 +140,11 @@ class _Reloader:
     def _start_child(self) -> None:
         # What this process was started with, options of the interpreter included.
         command = [sys.executable, *sys.orig_argv[1:]]
-        self._child = subprocess.Popen(command, env={**os.environ, CHILD_MARK: "true"})  # noqa: S603 - this very program
+        environment = {**os.environ, CHILD_MARK: "true"}
+        passed = self._pipe[:1]
+        if passed:
+            environment[PARENT_PIPE] = str(passed[0])
+        self._child = subprocess.Popen(command, env=environment, pass_fds=passed)  # noqa: S603 - this very program
 
     def _stop_child(self) -> None:
         if self._child is None:

@@ -6,9 +6,11 @@ Values only: nothing here opens a socket or imports a server.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Self
 
 from pottle.errors import PottleError
 
@@ -25,13 +27,43 @@ class ServerError(PottleError):
 
 
 @dataclass(frozen=True)
+class ConnectionLimits:
+    """What one connection may take under uvicorn; sizes in bytes, times in seconds.
+
+    *head_size* bounds the request line and headers, and what is no content in a chunked body;
+    *headers* is their number. *head_time* is for a head, and for the rest of a body whose request has
+    been answered. *pipelined* requests may wait for an answer. Without progress in sending for
+    *send_time* the connection is aborted (None: never).
+    """
+
+    head_size: int = 64 * 1024
+    headers: int = 1000
+    head_time: float = 30
+    keep_alive: float = 5
+    pipelined: int = 100
+    send_time: float | None = 60
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """As the configuration of an application says."""
+        return cls(
+            head_size=config["MAX_HEADER_SIZE"],
+            headers=config["MAX_HEADERS"],
+            head_time=config["HEADER_TIMEOUT"],
+            keep_alive=config["KEEP_ALIVE_TIMEOUT"],
+            pipelined=config["MAX_PIPELINED_REQUESTS"],
+            send_time=config["RESPONSE_TIMEOUT"],
+        )
+
+
+@dataclass(frozen=True)
 class Settings:
     """How to serve an application; `check` says whether it can be done.
 
     *uds* is the path of a Unix socket to listen on instead of *host* and *port* (0: any free
     port), *fd* the number of an open one. *grace* is the number of seconds that requests in flight
     are given at shutdown (None: the application's SHUTDOWN_TIMEOUT). *http2* None leaves it to the
-    server.
+    server. *limits* come from the application's configuration.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +79,7 @@ class Settings:
     http3: bool = False
     access_log: bool = False
     grace: float | None = None
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     @property
     def private_key(self) -> str | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pottle.servers.closing import all_accepted, let_nobody_in
 from pottle.servers.settings import ServerError, Settings
 
 # Restarting must not wait until the connections of the last run are forgotten; on Windows the
@@ -26,10 +27,14 @@ _BACKLOG = 2048
 
 @dataclass(frozen=True)
 class Listening:
-    """A socket for TCP or a Unix path, and the one for UDP (HTTP/3) if there is one."""
+    """A socket for TCP or a Unix path, and the one for UDP (HTTP/3) if there is one.
+
+    It is *shared* if others go on listening on it when this process stops.
+    """
 
     stream: socket.socket
     datagram: socket.socket | None = None
+    shared: bool = False
 
     @property
     def port(self) -> int:
@@ -38,6 +43,12 @@ class Listening:
             return 0
         port: int = self.stream.getsockname()[1]
         return port
+
+    async def stop(self) -> None:
+        """Let nobody in any more, if that is for us to say, and have all accepted who are there."""
+        if not self.shared:
+            let_nobody_in(self.stream)
+        await all_accepted([self.stream])
 
     def close(self) -> None:
         self.stream.close()
@@ -69,7 +80,7 @@ def claim(settings: Settings) -> tuple[Settings, Listening | None]:
 def bind(settings: Settings) -> Listening:
     """Bind what *settings* ask for; `ServerError` if it cannot be had."""
     if settings.fd is not None:
-        return Listening(_inherited(settings.fd))
+        return Listening(_inherited(settings.fd), shared=True)
     if settings.uds is not None:
         return Listening(_bind_unix(settings.uds))
     stream = _bind_internet(settings, settings.port, socket.SOCK_STREAM)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
 from pottle.ctx import clean_context
-from pottle.servers.heads import BoundedHeads
+from pottle.servers.http_protocol import HttpProtocol
 from pottle.servers.logs import access_logger
 from pottle.servers.settings import ServerError
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from contextvars import Context
 
-    from pottle.servers.settings import Settings
+    from pottle.servers.settings import ConnectionLimits, Settings
     from pottle.servers.shutdown import Serving, Shutdown
     from pottle.servers.sockets import Listening
 
-#: uvicorn cancels the calls in progress itself when its own time is over.
+#: uvicorn has a set of them itself.
 TRACK_CALLS = False
 
 
@@ -36,7 +36,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-class RequestProtocol(BoundedHeads):
+class RequestProtocol(HttpProtocol):
     """Gives each request context variables of its own, copied from those the server started with.
 
     Otherwise a request could see what the one before it on the same connection has set: on asyncio, a
@@ -47,30 +47,12 @@ class RequestProtocol(BoundedHeads):
     def __init__(self, *args: Any, variables: Context, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._variables = variables
-        #: The requests that are not answered yet, the one that is being answered first.
-        self._unanswered: deque[Any] = deque()
 
     def data_received(self, data: bytes) -> None:
         self._variables.copy().run(super().data_received, data)
 
-    def on_headers_complete(self) -> None:
-        before: Any = self.cycle  # None before the first request
-        super().on_headers_complete()
-        if self.cycle is not before:
-            self._unanswered.append(self.cycle)
-
     def on_response_complete(self) -> None:
-        self._unanswered.popleft()
         self._variables.copy().run(super().on_response_complete)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        # uvicorn tells the request that was received last, which need not be the one that is at work.
-        self.pipeline.clear()
-        while self._unanswered:
-            cycle = self._unanswered.popleft()
-            cycle.disconnected = True
-            cycle.message_event.set()
 
 
 class _FalseAlarms(logging.Filter):
@@ -95,8 +77,17 @@ class _FalseAlarms(logging.Filter):
         return not (self._requested.is_set() and isinstance(error, asyncio.CancelledError))
 
 
+def _websocket_protocol(limits: ConnectionLimits) -> object:
+    """Ours, which needs the library websockets; without it whatever uvicorn finds."""
+    if find_spec("websockets") is None:
+        return "auto"
+    from pottle.servers.websocket_protocol import WebsocketProtocol
+
+    return partial(WebsocketProtocol, limits=limits)
+
+
 async def serve(
-    serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown, grace: float
+    serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown
 ) -> None:
     """Serve until *shutdown* is requested and connections have drained."""
     if settings.access_log:
@@ -105,20 +96,26 @@ async def serve(
         cast(Any, serving),  # uvicorn spells the types of ASGI messages in its own classes
         interface="asgi3",
         lifespan="on",
-        http=cast(Any, partial(RequestProtocol, variables=clean_context())),
+        http=cast(
+            Any,
+            partial(RequestProtocol, limits=settings.limits, variables=clean_context()),
+        ),
+        ws=cast(Any, _websocket_protocol(settings.limits)),
+        timeout_keep_alive=cast(int, settings.limits.keep_alive),
         log_config=None,
         access_log=settings.access_log,
-        timeout_graceful_shutdown=cast(int, grace),  # any number will do at run time
         ssl_certfile=settings.certfile,
         ssl_keyfile=settings.private_key,
         ssl_ca_certs=settings.ca_certs,
     )
     server = _Server(config)
+    serving.calls = lambda: list(server.server_state.tasks)
     false_alarms = _FalseAlarms(serving, shutdown)
     logging.getLogger("uvicorn.error").addFilter(false_alarms)
 
     async def stop() -> None:
         await shutdown.requested.wait()
+        await listening.stop()
         server.should_exit = True
 
     stopping = asyncio.ensure_future(stop())

@@ -9,19 +9,23 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from pottle import Pottle, websocket
-from pottle.servers import heads
+from pottle import Pottle, request, websocket
 
 HEAD = b"GET / HTTP/1.1\r\nHost: example.org\r\n"
 
 
 @asynccontextmanager
-async def serving(port: int) -> AsyncIterator[None]:
+async def serving(port: int, **config: float) -> AsyncIterator[None]:
     app, trigger = Pottle(__name__), asyncio.Event()
+    app.config.update(config)
 
     @app.get("/")
     async def index() -> str:
         return "here"
+
+    @app.post("/size")
+    async def size() -> str:
+        return f"{len(await request.get_data())} bytes"
 
     @app.websocket("/echo")
     async def echo() -> None:
@@ -54,27 +58,24 @@ async def test_headers_without_an_end_are_refused(unused_tcp_port):
         writer.close()
 
 
-async def test_what_refuses_them_is_431(unused_tcp_port, monkeypatch):
-    monkeypatch.setattr(heads, "LARGEST_HEAD", 1000)
-    async with serving(unused_tcp_port):
+async def test_what_refuses_them_is_431(unused_tcp_port):
+    async with serving(unused_tcp_port, MAX_HEADER_SIZE=1000):
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         writer.write(HEAD + b"X-More: " + b"x" * 2000)
         assert (await reader.read()).startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
         writer.close()
 
 
-async def test_a_head_that_is_never_complete(unused_tcp_port, monkeypatch):
-    async with serving(unused_tcp_port):
-        monkeypatch.setattr(heads, "SLOWEST_HEAD", 0.05)
+async def test_a_head_that_is_never_complete(unused_tcp_port):
+    async with serving(unused_tcp_port, HEADER_TIMEOUT=0.05):
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         writer.write(HEAD)
         assert (await reader.read()).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         writer.close()
 
 
-async def test_the_second_head_of_a_connection_has_an_end_too(unused_tcp_port, monkeypatch):
-    async with serving(unused_tcp_port):
-        monkeypatch.setattr(heads, "SLOWEST_HEAD", 0.05)
+async def test_the_second_head_of_a_connection_has_an_end_too(unused_tcp_port):
+    async with serving(unused_tcp_port, HEADER_TIMEOUT=0.05):
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         writer.write(HEAD + b"\r\n")
         assert await reader.readuntil(b"here")
@@ -83,9 +84,8 @@ async def test_the_second_head_of_a_connection_has_an_end_too(unused_tcp_port, m
         writer.close()
 
 
-async def test_blank_lines_do_not_keep_a_connection(unused_tcp_port, monkeypatch):
-    async with serving(unused_tcp_port):
-        monkeypatch.setattr(heads, "SLOWEST_HEAD", 0.05)
+async def test_blank_lines_do_not_keep_a_connection(unused_tcp_port):
+    async with serving(unused_tcp_port, HEADER_TIMEOUT=0.05):
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         writer.write(HEAD + b"\r\n")
         assert await reader.readuntil(b"here")
@@ -95,9 +95,8 @@ async def test_blank_lines_do_not_keep_a_connection(unused_tcp_port, monkeypatch
         writer.close()
 
 
-async def test_a_websocket_on_a_connection_that_was_used_before(unused_tcp_port, monkeypatch):
-    async with serving(unused_tcp_port):
-        monkeypatch.setattr(heads, "SLOWEST_HEAD", 0.1)
+async def test_a_websocket_on_a_connection_that_was_used_before(unused_tcp_port):
+    async with serving(unused_tcp_port, HEADER_TIMEOUT=0.1):
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         writer.write(HEAD + b"\r\n")
         assert await reader.readuntil(b"here")
@@ -111,30 +110,28 @@ async def test_a_websocket_on_a_connection_that_was_used_before(unused_tcp_port,
         writer.close()
 
 
-async def test_a_connection_that_says_nothing_is_closed(unused_tcp_port, monkeypatch):
-    async with serving(unused_tcp_port):
-        monkeypatch.setattr(heads, "SLOWEST_HEAD", 0.05)
+async def test_a_connection_that_says_nothing_is_closed(unused_tcp_port):
+    async with serving(unused_tcp_port, HEADER_TIMEOUT=0.05):
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         assert await reader.read() == b""
         writer.close()
 
 
-async def test_what_comes_after_the_head_takes_its_time(unused_tcp_port, monkeypatch):
+async def test_what_comes_after_the_head_takes_its_time(unused_tcp_port):
     """A head that comes in two pieces, a body that is slow, a websocket: none of them is cut off."""
     from websockets.asyncio.client import connect
 
-    async with serving(unused_tcp_port):
-        monkeypatch.setattr(heads, "SLOWEST_HEAD", 0.2)
+    async with serving(unused_tcp_port, HEADER_TIMEOUT=0.2):
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         async with connect(f"ws://127.0.0.1:{unused_tcp_port}/echo", proxy=None) as peer:
-            writer.write(HEAD)
+            writer.write(b"POST /size" + HEAD.removeprefix(b"GET /"))
             await writer.drain()
             writer.write(b"Content-Length: 4\r\n\r\n12")
-            assert (await reader.readuntil(b"here")).startswith(b"HTTP/1.1 200")
             await later(0.4)
             await peer.send("still there")
             assert await peer.recv() == "still there"
         writer.write(b"34" + HEAD + b"\r\n")
+        assert (await reader.readuntil(b"4 bytes")).startswith(b"HTTP/1.1 200")
         assert (await reader.readuntil(b"here")).startswith(b"HTTP/1.1 200")
         writer.close()
 

@@ -1,0 +1,57 @@
+"""The end of a connection whose client takes nothing of what is sent to it, under uvicorn.
+
+A transport that is closed still waits until its buffer is empty, for as long as its client pleases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class StallWatch(asyncio.Protocol):
+    """A protocol that aborts its connection where no byte went out for half of *seconds* or more.
+
+    Looked at is what has to go out before anything else can happen: a buffer so full that writing is
+    paused, or what is left in it when the connection is to be closed. Progress is no stall, however
+    slow.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+
+    _stall_check: asyncio.TimerHandle | None = None
+    _stall_interval = 0.0
+    # Bytes that were stuck when it was looked at last; 0 if something went out since.
+    _stuck = 0
+    _writing_paused = False
+
+    def watch_writes(self, seconds: float | None) -> None:
+        """Begin; a client that takes nothing is gone after *seconds* at most (None: never)."""
+        if seconds is not None:
+            self._stall_interval = seconds / 2
+            self._stall_check = self.loop.call_later(self._stall_interval, self._check_writes)
+
+    def stop_watching_writes(self) -> None:
+        """End, with the connection or before another protocol takes it over."""
+        if self._stall_check is not None:
+            self._stall_check.cancel()
+            self._stall_check = None
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        self._stuck = 0
+        super().resume_writing()
+
+    def _check_writes(self) -> None:
+        must_go_out = self._writing_paused or self.transport.is_closing()
+        unsent = self.transport.get_write_buffer_size() if must_go_out else 0
+        if 0 < self._stuck <= unsent:
+            self._stall_check = None
+            self.transport.abort()
+            return
+        self._stuck = unsent
+        self._stall_check = self.loop.call_later(self._stall_interval, self._check_writes)
