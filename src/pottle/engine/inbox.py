@@ -14,7 +14,6 @@ import types
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextvars import Token
-from time import monotonic
 from typing import Any, NoReturn
 
 from ..active import current
@@ -34,9 +33,6 @@ _LEAVING = frozenset({"http.disconnect", "websocket.disconnect"})
 
 #: Messages and bytes that are read ahead, where the configuration says nothing else.
 READ_AHEAD = (16, 64 * 1024)
-#: Whoever sends gives the others a turn after so many pieces, or seconds, in which it never waited.
-PIECES_PER_TURN = 64
-SECONDS_PER_TURN = 0.001
 #: Seconds in which the close code is looked for when a server says that it could not send.
 CODE_WAIT = 0.25
 #: Seconds in which a handler takes the next message that a client has left behind.
@@ -77,8 +73,6 @@ class Inbox:
         self.stalled: float | None = None
         #: Whether the exchange has ended, so that no task serves this connection any more.
         self.over = False
-        #: How many messages or pieces were sent: who never waits is made to give others a turn.
-        self.sent = 0
         #: How long whoever reads may wait; and the turn of the sweep at which it is told that it
         #: did, once it waits.
         self.timeout: float | None = None
@@ -104,9 +98,6 @@ class Inbox:
         #: Whether the task that serves was cancelled from here; and whether it was told.
         self.cancelled = False
         self._delivered = False
-        # When somebody who sends has given others a turn, and after how many pieces.
-        self._turn_given = 0.0
-        self._turn_sent = 0
         # The turn of the sweep from which on unread messages do not keep the view from being cancelled.
         self._unread_until: int | None = None
 
@@ -341,8 +332,9 @@ class Inbox:
         task = asyncio.current_task()
         serves = self.task in (None, task)
         if self.over or not (serves or self._is_served_here()):
-            # Who ignores it and tries again must not keep others from working.
-            await asyncio.sleep(0)
+            await asyncio.sleep(
+                0
+            )  # whoever ignores it and tries again must not keep others waiting
             raise self.error(PeerDisconnected, PeerWebsocketDisconnect, reason, code)
         if serves and task is not None and not self.cancelled:
             self.task = task
@@ -354,6 +346,8 @@ class Inbox:
             except asyncio.CancelledError:
                 if task.cancelling() > others + 1:
                     raise
+        else:
+            await asyncio.sleep(0)  # as above
         raise self.error(RequestCancelled, WebsocketCancelled, reason, code)
 
     def _is_served_here(self) -> bool:
@@ -427,16 +421,6 @@ class Inbox:
                 waiting.cancel()
 
     # Sending.
-
-    async def give_turn(self) -> None:
-        """Let others work, if whoever sends has not waited for some time. Called every few pieces."""
-        now = monotonic()
-        if (
-            now - self._turn_given >= SECONDS_PER_TURN
-            or self.sent - self._turn_sent >= PIECES_PER_TURN
-        ):
-            self._turn_given, self._turn_sent = now, self.sent
-            await asyncio.sleep(0)
 
     @types.coroutine
     def until_sent(self, sending: Any, timeout: float | None) -> Generator[Any, Any, None]:

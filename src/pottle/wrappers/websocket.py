@@ -22,6 +22,7 @@ from werkzeug.datastructures import Headers
 from ..awaitables import AWAIT, get_frame, is_awaited, is_ours, must_await, watch
 from ..errors import WebsocketCancelled, WebsocketDisconnect, WebsocketStateError
 from ..signals import websocket_received, websocket_sent
+from ..turns import turns
 from ..typing import Event, Headerish, Scope, Send
 from ..utils import decode_headers, encode_headers
 from ..waiting import go_on
@@ -46,9 +47,7 @@ class Inbox(Source, Protocol):
     """What a websocket needs of `pottle.engine.inbox.Inbox`, whose methods these are."""
 
     gone: Event | None
-    sent: int
 
-    async def give_turn(self) -> None: ...
     def until_sent(self, sending: Any, timeout: float | None) -> Awaitable[None]: ...
     async def until_taken(
         self, sending: Iterator[Any], waiting: Any, timeout: float | None
@@ -183,6 +182,7 @@ class Websocket(BaseRequestWebsocket):
         try:
             if self.state is not _OPEN:
                 if self.state is State.GONE and at_end is StopAsyncIteration:
+                    await asyncio.sleep(0)  # as in `_refuse`
                     raise at_end
                 await self._open_for("receive")
             event = await self._inbox.receive()
@@ -218,9 +218,9 @@ class Websocket(BaseRequestWebsocket):
         inbox = self._inbox
         if inbox.gone is not None:
             await self._leave()
-        inbox.sent += 1
-        if not inbox.sent & 7:
-            await inbox.give_turn()
+        turns.sent += 1
+        if not turns.sent & 7:
+            await turns.give()
         try:
             # PERF: `inbox.until_sent`, written out: mostly there is nothing to wait for (bench: echo).
             sending = self._send(message).__await__()
@@ -316,6 +316,7 @@ class Websocket(BaseRequestWebsocket):
         """Raise why *action* is not possible: the peer has left, or we have closed."""
         if self.state is State.GONE:
             await self._inbox.raise_disconnect()
+        await asyncio.sleep(0)  # whoever ignores it and tries again must not keep others waiting
         raise self._wrong_state(action)
 
     async def _leave(self, error: OSError | None = None) -> NoReturn:
@@ -361,7 +362,6 @@ class _Callables:
     ) -> None:
         self._greeted = False
         self.gone: Event | None = None
-        self.sent = 0
         self._receive, self._send, self._accept, self._close = receive, send, accept, close
 
     def until_sent(self, sending: Any, timeout: float | None) -> Awaitable[None]:
@@ -371,9 +371,6 @@ class _Callables:
         self, sending: Iterator[Any], waiting: Any, timeout: float | None
     ) -> None:
         await go_on(sending, waiting)
-
-    async def give_turn(self) -> None:
-        await asyncio.sleep(0)
 
     async def raise_disconnect(self, reason: str = "", code: int | None = None) -> NoReturn:
         raise WebsocketCancelled(code or 1006, reason)
