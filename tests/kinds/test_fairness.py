@@ -208,7 +208,7 @@ async def test_others_have_turns_while_one_message_goes_to_many() -> None:
 # Trying again and again.
 
 
-async def swallow_ones_own_leaving() -> None:
+async def send_again() -> None:
     try:
         await websocket.send("x")
     except BaseException as error:
@@ -231,7 +231,7 @@ async def iterate_again() -> None:
 
 @pytest.mark.parametrize(
     "step",
-    [swallow_ones_own_leaving, receive_again, iterate_again],
+    [send_again, receive_again, iterate_again],
     ids=lambda step: step.__name__,
 )
 async def test_a_handler_that_ignores_the_leaving_of_its_client(
@@ -243,6 +243,7 @@ async def test_a_handler_that_ignores_the_leaving_of_its_client(
         @app.websocket("/")
         async def stubborn() -> None:
             await websocket.accept()
+            await receive_again()
             for _ in range(2000):
                 turns.pieces += 1
                 await step()
@@ -312,7 +313,7 @@ import asyncio
 from pottle import Pottle, websocket
 
 app = Pottle(__name__)
-app.config["SHUTDOWN_TIMEOUT"] = 2
+app.config["SHUTDOWN_TIMEOUT"] = app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = 0.2
 closed = {"stream": 0, "events": 0, "websocket": 0}
 peers = []
 
@@ -434,7 +435,6 @@ def test_endless_sources_that_never_wait(tmp_path: Path, server: str) -> None:
         control = stack.enter_context(
             httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE)
         )
-        counts = itertools.count(1)
         for kind in ("stream", "events", "websocket"):
             counts = itertools.count(1)
             with read_as_fast_as_it_goes(port, f"/{kind}"):
@@ -461,9 +461,7 @@ def test_a_process_in_which_somebody_sends_to_a_peer_that_is_gone(
     (tmp_path / "endless.py").write_text(APP)
     command = (*POTTLE, "--app", "endless", "serve", "--port", "0")
     with (
-        served(
-            *command, cwd=tmp_path, env={"POTTLE_BACKGROUND_TASK_SHUTDOWN_TIMEOUT": "1"}
-        ) as process,
+        served(*command, cwd=tmp_path) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{process.ready().port}", timeout=5) as control,
     ):
         peer = opened(process.port, "/join")
