@@ -41,14 +41,17 @@ class Turns:
         self.pieces = 0
         self.count = 0
         self.longest = 0
+        self._before = 0
 
     async def run(self) -> None:
-        before = self.pieces
         while True:
             await asyncio.sleep(0)
             self.count += 1
-            self.longest = max(self.longest, self.pieces - before)
-            before = self.pieces
+            self.note()
+
+    def note(self) -> None:
+        self.longest = max(self.longest, self.pieces - self._before)
+        self._before = self.pieces
 
 
 @asynccontextmanager
@@ -59,6 +62,7 @@ async def turns_counted() -> AsyncIterator[Turns]:
     try:
         yield turns
     finally:
+        turns.note()
         task.cancel()
         await asyncio.wait({task})
 
