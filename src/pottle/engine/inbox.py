@@ -98,6 +98,8 @@ class Inbox:
         #: Whether the task that serves was cancelled from here; and whether it was told.
         self.cancelled = False
         self._delivered = False
+        # Whether it was raised to somebody who asked.
+        self._raised = False
         # The turn of the sweep from which on unread messages do not keep the view from being cancelled.
         self._unread_until: int | None = None
 
@@ -346,8 +348,9 @@ class Inbox:
             except asyncio.CancelledError:
                 if task.cancelling() > others + 1:
                     raise
-        else:
+        elif self._raised:
             await asyncio.sleep(0)  # as above
+        self._raised = True
         raise self.error(RequestCancelled, WebsocketCancelled, reason, code)
 
     def _is_served_here(self) -> bool:
