@@ -334,9 +334,8 @@ class Inbox:
         task = asyncio.current_task()
         serves = self.task in (None, task)
         if self.over or not (serves or self._is_served_here()):
-            await asyncio.sleep(
-                0
-            )  # whoever ignores it and tries again must not keep others waiting
+            # Whoever ignores it and tries again must not keep others waiting.
+            await asyncio.sleep(0)
             raise self.error(PeerDisconnected, PeerWebsocketDisconnect, reason, code)
         if serves and task is not None and not self.cancelled:
             self.task = task
@@ -350,8 +349,20 @@ class Inbox:
                     raise
         elif self._raised:
             await asyncio.sleep(0)  # as above
+        if not serves and task is not None:
+            # A task group of asyncio takes its child for one that was cancelled, and would go on.
+            self._interrupt()
+            task.add_done_callback(self._follow)
         self._raised = True
         raise self.error(RequestCancelled, WebsocketCancelled, reason, code)
+
+    def _follow(self, child: asyncio.Task[Any]) -> None:
+        """Make the leaving of what *child*, which was told of it, has set off in the task that serves.
+
+        A task group of anyio cancels itself for a child that was cancelled, and would then go on.
+        """
+        if child.cancelled() and self.task is not None and self.task.cancelling():
+            self._interrupt(at_once=True)
 
     def _is_served_here(self) -> bool:
         """Whether the exchange of this connection runs this code, be it in a copy of its context.
