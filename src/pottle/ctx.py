@@ -465,10 +465,12 @@ def _in_copy_of(context: AppContext, func: F) -> F:
 
     @wraps(func)
     def in_context_now(*args: Any, **kwargs: Any) -> Any:
-        token = current.set(shared)
+        copied = shared.copy()
+        copied.token = token = current.set(copied)
         try:
             return func(*args, **kwargs)
         finally:
+            copied.token = None
             current.reset(token)
 
     return cast("F", in_context if is_async(func) else in_context_now)

@@ -16,7 +16,8 @@ from contextvars import Context, copy_context
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
-from .threads import ThreadPool, thread_pool
+from .active import current
+from .threads import Call, ThreadPool, thread_pool
 from .utils import is_async, mark_coroutine_function
 
 P = ParamSpec("P")
@@ -249,14 +250,17 @@ async def _in_thread(work: Callable[[World], Any]) -> Any:
     context = copy_context()
     loop = asyncio.get_running_loop()
     pool = thread_pool()
-    future = loop.run_in_executor(pool, _work, work, Thread(loop, pool), context)
+    call = pool.submit(_work, work, Thread(loop, pool), context)
+    if call.queued:
+        _watch_until_begun(call)
+    future = asyncio.wrap_future(call, loop=loop)
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:
             await asyncio.shield(future)
         except asyncio.CancelledError as error:
-            if future.cancelled():
-                raise
+            if future.cancelled() or call.cancel():
+                raise  # it had not begun
             cancelled = error
         except BaseException:  # noqa: S110 - the result below raises it again
             pass
@@ -269,6 +273,19 @@ async def _in_thread(work: Callable[[World], Any]) -> Any:
     if isinstance(outcome, _Stopped):
         raise outcome.error
     return outcome
+
+
+def _watch_until_begun(call: Call[Any]) -> None:
+    """Have the exchange that *call* waits for its turn in end when its client leaves before.
+
+    Otherwise it could not be cancelled. Those who have left must not stand in line before others.
+    """
+    inbox: Any = getattr(current.get(None), "inbox", None)
+    if inbox is None or inbox.interrupt:
+        return
+    inbox.interrupt = True
+    loop = asyncio.get_running_loop()
+    call.begins = lambda: loop.call_soon_threadsafe(setattr, inbox, "interrupt", False)
 
 
 class _Stopped:

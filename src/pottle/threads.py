@@ -28,31 +28,35 @@ _pool: ThreadPool | None = None
 _threads = DEFAULT_THREADS
 
 
-class _Call:
-    """A call that waits for its turn, and the future of its result."""
+class Call(Future[T]):
+    """A call in the pool, and the future of its result."""
 
-    def __init__(self, call: Callable[[], Any]) -> None:
-        self._call = call
-        self.future: Future[Any] = Future()
-        self._result: Any = None
-        self._error: BaseException | None = None
+    #: Whether it has to wait for its turn, and what is to be called when that comes.
+    queued = False
+    begins: Callable[[], object] | None = None
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        super().__init__()
+        self._function: Callable[[], T] | None = function
+        self._outcome: Callable[[], None] | None = None
 
     def run(self) -> None:
-        """Call, unless the future was cancelled meanwhile. The result is not told yet."""
-        if self.future.set_running_or_notify_cancel():
-            try:
-                self._result = self._call()
-            except BaseException as error:
-                self._error = error
+        """Call, unless it was cancelled meanwhile. Nobody is told of the result yet."""
+        function, self._function = self._function, None
+        if function is None or not self.set_running_or_notify_cancel():
+            return
+        try:
+            if self.begins is not None:
+                self.begins()
+            self._outcome = partial(self.set_result, function())
+        except BaseException as error:
+            self._outcome = partial(self.set_exception, error)
 
     def tell(self) -> None:
-        """Give the future what came of the call."""
-        if self.future.cancelled():
-            return
-        if self._error is not None:
-            self.future.set_exception(self._error)
-        else:
-            self.future.set_result(self._result)
+        """Tell whoever waits what came of it."""
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None:
+            outcome()
 
 
 class _Worker:
@@ -60,11 +64,11 @@ class _Worker:
 
     def __init__(self, pool: ThreadPool, number: int) -> None:
         self._pool = pool
-        self._handed: SimpleQueue[_Call | None] = SimpleQueue()
+        self._handed: SimpleQueue[Call[Any] | None] = SimpleQueue()
         # A daemon: while it has nothing to do it must not hold up the end of the process.
         Thread(target=self._run, name=f"{POOL}{number}", daemon=True).start()
 
-    def hand(self, call: _Call | None) -> None:
+    def hand(self, call: Call[Any] | None) -> None:
         """Have *call* done; None ends the thread."""
         self._handed.put(call)
 
@@ -91,20 +95,21 @@ class ThreadPool(Executor):
         self._free: list[_Worker] = []
         self._made = 0
         self._working = 0
-        self._queue: deque[_Call] = deque()
+        self._queue: deque[Call[Any]] = deque()
         self._closed = False
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
         """Call *fn* in a thread; gives the future of its result."""
-        call = _Call(partial(fn, *args, **kwargs))
+        call = Call(partial(fn, *args, **kwargs))
         with self._lock:
             if self._working >= self.limit:
+                call.queued = True
                 self._queue.append(call)
-                return call.future
+                return call
             self._working += 1
             worker = self._worker()
         worker.hand(call)
-        return call.future
+        return call
 
     def _worker(self) -> _Worker:
         """A thread that has nothing to do; the lock is held."""
@@ -135,7 +140,7 @@ class ThreadPool(Executor):
             with self._lock:
                 self._working += 1  # one too many at worst, until a call ends
 
-    def take(self, worker: _Worker) -> _Call | None:
+    def take(self, worker: _Worker) -> Call[Any] | None:
         """What *worker* is to do next; None: nothing, it is free."""
         with self._lock:
             call = self._next()
@@ -146,7 +151,7 @@ class ThreadPool(Executor):
                     self._free.append(worker)
             return call
 
-    def _next(self) -> _Call | None:
+    def _next(self) -> Call[Any] | None:
         """What waits to be done in the place of a call that works no longer; the lock is held."""
         if self._queue and self._working <= self.limit:
             return self._queue.popleft()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial, wraps
@@ -154,3 +155,26 @@ def raise_task_exceptions(tasks: Iterable[asyncio.Task[Any]]) -> None:
     for task in tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def scalar_text(text: str) -> str:
+    """*text* with U+FFFD for each lone surrogate, which no encoding has (Web IDL, "USVString").
+
+    JSON that a client sends can contain one; who gets to see it must not have to bear an error.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text
+
+
+def encode_text(text: str) -> bytes:
+    """*text* in UTF-8; see `scalar_text`."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text).encode()

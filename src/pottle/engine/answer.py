@@ -14,13 +14,14 @@ from types import EllipsisType, TracebackType
 from typing import Any, cast
 
 from ..errors import ClientDisconnected, RequestCancelled, ResultError
+from ..turns import turns
 from ..typing import Event
 from ..utils import encode_headers
 from ..wrappers import Response
 from ..wrappers.bodies import DataBody, FileBody, IterableBody, ResponseBody, unencoded
 from .exchange import Exchange
 from .kinds import HTTP
-from .sweep import running_sweep, turns
+from .sweep import number_of_turns, running_sweep
 
 #: Answers that have no body, whatever the view returned (RFC 9110 sections 15.3.5, 15.4.5).
 _BODYLESS = frozenset({204, 304})
@@ -177,9 +178,9 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
                     await silence.settle()
                 if chunk.__class__ is not bytes:
                     chunk = encode(chunk)
-                inbox.sent += 1
-                if not inbox.sent & 7:
-                    await inbox.give_turn()
+                turns.sent += 1
+                if not turns.sent & 7:
+                    await turns.give()
                 silence.busy = sweep.turn
                 try:
                     await send({"type": body_type, "body": chunk, "more_body": True})
@@ -237,8 +238,8 @@ class Silence:
         #: The turn in which the sending of something has begun that has not gone yet; 0: nothing.
         self.busy = self.since
         self._timeout = timeout
-        self._limit = turns(timeout)
-        self._interval = turns(response.keep_alive)
+        self._limit = number_of_turns(timeout)
+        self._interval = number_of_turns(response.keep_alive)
         self._response = response
         self._body_type = body_type
         self._inbox = exchange.inbox

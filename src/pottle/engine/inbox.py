@@ -14,7 +14,7 @@ import asyncio
 import types
 from collections import deque
 from collections.abc import Generator, Iterator
-from time import monotonic
+from contextvars import Token
 from typing import Any, NoReturn
 
 from ..active import current
@@ -34,11 +34,10 @@ _LEAVING = frozenset({"http.disconnect", "websocket.disconnect"})
 
 #: Messages and bytes that are read ahead, where the configuration says nothing else.
 READ_AHEAD = (16, 64 * 1024)
-#: Whoever sends gives the others a turn after so many pieces, or seconds, in which it never waited.
-PIECES_PER_TURN = 64
-SECONDS_PER_TURN = 0.001
 #: Seconds in which the close code is looked for when a server says that it could not send.
 CODE_WAIT = 0.25
+#: Turns of the event loop in which a handler that was cancelled cancels the tasks that it has made.
+TURNS_TO_BE_CANCELLED = 10
 #: Seconds in which a handler takes the next message that a client has left behind.
 UNREAD_WAIT = 60.0
 
@@ -77,8 +76,6 @@ class Inbox:
         self.stalled: float | None = None
         #: Whether the exchange has ended, so that no task serves this connection any more.
         self.over = False
-        #: How many messages or pieces were sent: who never waits is made to give others a turn.
-        self.sent = 0
         #: How long whoever reads may wait; and the turn of the sweep at which it is told that it
         #: did, once it waits.
         self.timeout: float | None = None
@@ -104,9 +101,8 @@ class Inbox:
         #: Whether the task that serves was cancelled from here; and whether it was told.
         self.cancelled = False
         self._delivered = False
-        # When somebody who sends has given others a turn, and after how many pieces.
-        self._turn_given = 0.0
-        self._turn_sent = 0
+        # Whether it was raised to somebody who asked.
+        self._raised = False
         # The turn of the sweep from which on unread messages do not keep the view from being cancelled.
         self._unread_until: int | None = None
 
@@ -340,21 +336,22 @@ class Inbox:
         return self.error(RequestCancelled, WebsocketCancelled)
 
     async def raise_disconnect(self, reason: str = "", code: int | None = None) -> NoReturn:
-        """Raise the client's leaving: as a cancellation in the exchange that serves it, and its tasks.
+        """Raise the client's leaving: as a cancellation in the task that serves it.
 
-        For anybody else, such as a view that sends to many, it is an ordinary exception. *reason* and
-        *code* are what is said where the server says nothing of its own, or what we have closed with.
+        In any other it is an ordinary exception; but a task that the handler has made, and that ends with
+        it, is cancelled by then. *reason* and *code* are what is said where the server says nothing of
+        its own, or what we have closed with.
         """
         if self.gone is None:
             await self._find_leaving(reason)
         task = asyncio.current_task()
-        serves = self.task in (None, task)
-        if self.over or not (serves or getattr(current.get(None), "made_inbox", None) is self):
-            await asyncio.sleep(
-                0
-            )  # who ignores it and tries again must not keep others from working
+        serves = not self.over and self.task in (None, task)
+        if not serves:
+            # Whoever ignores it and tries again must not keep others waiting, either.
+            for _ in range(TURNS_TO_BE_CANCELLED if self._is_served_here() else 1):
+                await asyncio.sleep(0)
             raise self.error(PeerDisconnected, PeerWebsocketDisconnect, reason, code)
-        if serves and task is not None and not self.cancelled:
+        if task is not None and not self.cancelled:
             self.task = task
             self.cancelled = self._delivered = True
             others = task.cancelling()
@@ -364,7 +361,28 @@ class Inbox:
             except asyncio.CancelledError:
                 if task.cancelling() > others + 1:
                     raise
+        elif self._raised:
+            await asyncio.sleep(0)  # as above
+        self._raised = True
         raise self.error(RequestCancelled, WebsocketCancelled, reason, code)
+
+    def is_elsewhere(self) -> bool:
+        """Whether the running task is not the one that serves this connection, or its exchange has ended."""
+        return self.over or self.task not in (None, asyncio.current_task())
+
+    def _is_served_here(self) -> bool:
+        """Whether the exchange of this connection runs this code, be it in a copy of its context.
+
+        A copy that another exchange or a background task has entered makes it none of this one's.
+        """
+        context = None if self.over else current.get(None)
+        while context is not None and getattr(context, "made_inbox", None) is self:
+            token = context.token
+            if context._original is None or token is None:
+                return True
+            outer = token.old_value
+            context = None if outer is Token.MISSING else outer
+        return False
 
     async def _find_leaving(self, reason: str) -> None:
         """Read on to the disconnect event, since the server could not send to this client."""
@@ -418,16 +436,6 @@ class Inbox:
             self._pending = self._waiting = None
 
     # Sending.
-
-    async def give_turn(self) -> None:
-        """Let others work, if whoever sends has not waited for some time. Called every few pieces."""
-        now = monotonic()
-        if (
-            now - self._turn_given >= SECONDS_PER_TURN
-            or self.sent - self._turn_sent >= PIECES_PER_TURN
-        ):
-            self._turn_given, self._turn_sent = now, self.sent
-            await asyncio.sleep(0)
 
     @types.coroutine
     def until_sent(self, sending: Any, timeout: float | None) -> Generator[Any, Any, None]:

@@ -67,8 +67,16 @@ async def _leave(context: AppContext, error: BaseException) -> None:
     if left is not None:
         if context.route.kind is not HTTP:
             # A connection that was accepted has ended, which is what its after hooks are for.
+            note_leaving(context)
             await context.route.steps.finalize(context, None)
         raise left from None
+
+
+def note_leaving(context: Any) -> None:
+    """Let the websocket know how it ended, for hooks that look at its close code."""
+    peer, inbox = context.made_websocket, getattr(context, "made_inbox", None)
+    if peer is not None and inbox is not None and inbox.gone is not None:
+        peer.note_leaving(inbox.gone)
 
 
 def leaving_in(error: BaseException, context: AppContext) -> ClientDisconnected | None:

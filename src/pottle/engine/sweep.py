@@ -62,7 +62,7 @@ class Sweep:
 
     def after(self, seconds: float) -> int:
         """The turn before which *seconds* cannot have passed, and soon after which they have."""
-        return self.turn + math.ceil(turns(seconds))
+        return self.turn + math.ceil(number_of_turns(seconds))
 
     def _start(self) -> None:
         # Not in the context of whoever happens to be the first to wait, which would live on in it.
@@ -80,7 +80,7 @@ class Sweep:
             member.look(self.turn)
 
 
-def turns(seconds: float | None) -> float:
+def number_of_turns(seconds: float | None) -> float:
     """How many turns after the one that something happened in *seconds* have passed; None: never."""
     return math.inf if seconds is None else 1 + max(0.0, seconds) / INTERVAL
 

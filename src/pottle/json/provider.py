@@ -19,6 +19,7 @@ from typing import IO, Any, Protocol
 from werkzeug.http import http_date
 
 from ..active import changed
+from ..utils import encode_text
 
 #: What a plan has taken over from a provider, and must take over anew when it is assigned.
 _PLANNED = frozenset(
@@ -101,7 +102,7 @@ class JSONProvider:
 
     def encode(self, value: Any) -> bytes:
         """*value* as the body of a response."""
-        return self.dumps(value).encode()
+        return encode_text(self.dumps(value))
 
     def response(self, *args: Any, **kwargs: Any) -> Any:
         """A response of the application's class with the arguments as JSON.
@@ -194,7 +195,7 @@ class DefaultJSONProvider(JSONProvider):
         layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 2}
 
         def through_dumps(value: Any) -> bytes:
-            return f"{self.dumps(value, **layout)}\n".encode()
+            return encode_text(f"{self.dumps(value, **layout)}\n")
 
         c_encoder: Any = getattr(encoder, "c_make_encoder", None)
         overridden = getattr(self.dumps, "__func__", None) is not _DUMPS
@@ -209,7 +210,7 @@ class DefaultJSONProvider(JSONProvider):
         def directly(value: Any) -> bytes:
             try:
                 return f"{''.join(chunks(value, 0))}\n".encode()
-            except RecursionError:
+            except (RecursionError, UnicodeEncodeError):
                 return through_dumps(value)
 
         return directly

@@ -49,6 +49,14 @@ class WSGIGuest:
             inbox.stop()
 
 
+class _Responder(WSGIResponder):
+    """That of a2wsgi; while its thread waits for somebody to take an answer, another one may work."""
+
+    def send(self, message: Any) -> None:
+        with thread_pool().aside():
+            super().send(message)
+
+
 class WSGICall:
     """One call of *app*, in a thread; the event loop receives and sends for it."""
 
@@ -70,7 +78,7 @@ class WSGICall:
     async def run(self) -> None:
         """Call the application and wait for its end, which nothing spares us: it is a thread."""
         executor: Any = thread_pool()  # which is none of the class that a2wsgi names
-        responder = WSGIResponder(self._wsgi, executor, AHEAD)
+        responder = _Responder(self._wsgi, executor, AHEAD)
         call = responder(_plain(self.scope), self._unused, self._send)
         task = self.loop.create_task(call, context=clean_context())
         cancelled: asyncio.CancelledError | None = None
@@ -117,7 +125,8 @@ class WSGICall:
         if self.over:
             receiving.cancel()
         try:
-            event = receiving.result()
+            with thread_pool().aside():
+                event = receiving.result()
         except CancelledError:
             event = {"type": "http.disconnect"}
         if event["type"] != "http.request":

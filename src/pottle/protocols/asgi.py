@@ -69,8 +69,10 @@ async def http(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
                     result = await drive_on(coroutine, waiting, exchange.inbox)
             else:
                 result = await coroutine
-        except (Exception, asyncio.CancelledError, ClientDisconnected) as error:
+        except BaseException as error:
             if lifecycle.leaving_in(error, exchange) is None:
+                if not isinstance(error, (Exception, asyncio.CancelledError, ClientDisconnected)):
+                    raise
                 await _answer(exchange, lifecycle.conclude(exchange, None, error))
             return
         encoder = plan.encoders.get(result.__class__)
@@ -154,6 +156,7 @@ async def _bare_websocket(exchange: Exchange) -> Response | None:
     except BaseException as error:
         left = lifecycle.leaving_in(error, exchange)
         if left is not None:
+            lifecycle.note_leaving(exchange)
             if exchange.touched:
                 await lifecycle.conclude(exchange, None, None)
             raise left from None
@@ -223,14 +226,11 @@ async def _live(
             exchange.inbox.interrupt = True
             await drive(begin_response(exchange, response), exchange.inbox)
     except BaseException as error:
-        failure = error
+        left = lifecycle.leaving_in(error, exchange)
+        failure = left or error
         if exchange.error is None:
-            exchange.error = error
-        if (
-            exchange.answered
-            and isinstance(error, Exception)
-            and lifecycle.leaving_in(error, exchange) is None
-        ):
+            exchange.error = failure
+        if exchange.answered and isinstance(error, Exception) and left is None:
             await _report(exchange, error)
     try:
         if exchange.route.tears_down and not exchange.torn_down:

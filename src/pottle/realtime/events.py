@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..globals import current_app
 from ..json import dumps
+from ..utils import encode_text
 from ..wrappers import Response
 from ..wrappers.bodies import IterableBody
 
@@ -82,13 +83,19 @@ class ServerSentEvent:
             tail = f"{tail}retry: {self.retry}\n"
         data = self.data
         if data is None:
-            return f"{head}{tail}\n".encode() if head or tail else FILLER
-        if not isinstance(data, str):
-            data = dumps(data)
-        if "\n" in data or "\r" in data:
-            return f"{head}{_lines('data', data)}{tail}\n".encode()
-        # PERF: saves half of the time for the usual event (bench: events)
-        return f"{head}data: {data}\n{tail}\n".encode()
+            text = f"{head}{tail}\n" if head or tail else ":\n\n"
+        else:
+            if not isinstance(data, str):
+                data = dumps(data)
+            if "\n" in data or "\r" in data:
+                text = f"{head}{_lines('data', data)}{tail}\n"
+            else:
+                # PERF: saves half of the time for the usual event (bench: events)
+                text = f"{head}data: {data}\n{tail}\n"
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            return encode_text(text)
 
 
 def _lines(field: str, text: str) -> str:

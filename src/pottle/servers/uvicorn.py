@@ -55,6 +55,12 @@ class RequestProtocol(HttpProtocol):
         self._variables.copy().run(super().on_response_complete)
 
 
+_FALSE_ALARMS = (
+    "ASGI callable returned without completing handshake.",
+    "Invalid UTF-8 sequence received from client.",
+)
+
+
 class _FalseAlarms(logging.Filter):
     """Keeps back what uvicorn takes for an error of the application, and what is none.
 
@@ -71,7 +77,7 @@ class _FalseAlarms(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if self._serving.failure is not None:
             return False
-        if record.msg == "ASGI callable returned without completing handshake.":
+        if record.msg in _FALSE_ALARMS:
             return False
         error = record.exc_info[1] if record.exc_info else None
         return not (self._requested.is_set() and isinstance(error, asyncio.CancelledError))

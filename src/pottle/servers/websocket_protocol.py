@@ -120,6 +120,11 @@ class WebsocketProtocol(StallWatch, ToldOfCloses):
 
     def keepalive_timeout(self) -> None:
         """Break off a client that does not answer: it would not take a close frame either."""
+        if self.read_paused and not self._writing_paused:
+            # The answer may well have come in: it is the application that does not read.
+            self.pong_timer = self.pending_ping_payload = None
+            self.schedule_ping()
+            return
         super().keepalive_timeout()
         if self._writing_paused:
             self.transport.abort()

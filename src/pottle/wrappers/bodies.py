@@ -31,7 +31,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from ..sync import call_in_thread, run_sync_iterable
 from ..typing import FilePath
-from ..utils import file_path_to_path
+from ..utils import encode_text, file_path_to_path
 
 #: Bytes that a file is read by: a hop into a thread costs as much as reading this from the cache.
 BUFFER_SIZE = 256 * 1024
@@ -75,7 +75,7 @@ def encode_chunk(chunk: Any, /) -> bytes:
     if isinstance(chunk, bytes):
         return chunk
     if isinstance(chunk, str):
-        return chunk.encode()
+        return encode_text(chunk)
     if isinstance(chunk, bytearray):
         return bytes(chunk)
     if isinstance(chunk, memoryview):

@@ -29,7 +29,7 @@ from ..awaitables import must_await
 from ..errors import ErrorCollector
 from ..sync import call_in_thread, plain_in_world
 from ..typing import Headerish
-from ..utils import checked_headers, is_async
+from ..utils import checked_headers, encode_text, is_async
 from .bodies import (
     BUFFER_SIZE,
     DataBody,
@@ -158,7 +158,7 @@ class Response(SansIOResponse):
     def _set_body(self, response: Any) -> bytes | None:
         """Make a body of *response*; gives its bytes where they are known."""
         if isinstance(response, (str, bytes, bytearray)):
-            data = response.encode() if isinstance(response, str) else bytes(response)
+            data = _encoded(response)
         elif response is None:
             data = b""
         else:
@@ -265,7 +265,7 @@ class Response(SansIOResponse):
 
     def set_data(self, data: str | bytes) -> None:
         """Replace the body, and set ``Content-Length`` to fit."""
-        encoded = data.encode() if isinstance(data, str) else bytes(data)
+        encoded = _encoded(data)
         self.response = self.data_body_class(encoded)
         if self.automatically_set_content_length:
             self.headers["Content-Length"] = len(encoded)
@@ -437,3 +437,7 @@ class Response(SansIOResponse):
                 if inspect.isawaitable(result):
                     await result
         errors.raise_collected()
+
+
+def _encoded(data: str | bytes | bytearray) -> bytes:
+    return encode_text(data) if isinstance(data, str) else bytes(data)

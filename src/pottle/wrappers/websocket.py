@@ -23,8 +23,9 @@ from werkzeug.datastructures import Headers
 from ..awaitables import AWAIT, get_frame, is_awaited, is_ours, must_await, watch
 from ..errors import WebsocketCancelled, WebsocketDisconnect, WebsocketStateError
 from ..signals import websocket_received, websocket_sent
+from ..turns import turns
 from ..typing import Event, Headerish, Scope, Send
-from ..utils import decode_headers, encode_headers
+from ..utils import decode_headers, encode_headers, scalar_text
 from ..waiting import go_on
 from .base import BaseRequestWebsocket, fact
 from .body import Source
@@ -47,9 +48,9 @@ class Inbox(Source, Protocol):
     """What a websocket needs of `pottle.engine.inbox.Inbox`, whose methods these are."""
 
     gone: Event | None
-    sent: int
+    interrupt: bool
 
-    async def give_turn(self) -> None: ...
+    def is_elsewhere(self) -> bool: ...
     def until_sent(self, sending: Any, timeout: float | None) -> Awaitable[None]: ...
     async def until_taken(
         self, sending: Iterator[Any], waiting: Any, timeout: float | None
@@ -184,11 +185,12 @@ class Websocket(BaseRequestWebsocket):
         try:
             if self.state is not _OPEN:
                 if self.state is State.GONE and at_end is StopAsyncIteration:
+                    await asyncio.sleep(0)  # as in `_refuse`
                     raise at_end
                 await self._open_for("receive")
             event = await self._inbox.receive()
             if event["type"] != "websocket.receive":
-                self._note_leaving(event)
+                self.note_leaving(event)
                 if at_end is StopAsyncIteration:
                     raise at_end
                 await self._inbox.raise_disconnect(self.close_reason, self.close_code)
@@ -215,15 +217,17 @@ class Websocket(BaseRequestWebsocket):
             await self._open_for("send")
         message: Event
         if isinstance(data, str):
+            if not data.isascii():
+                data = scalar_text(data)
             message = {"type": "websocket.send", "text": data}
         else:
             message = {"type": "websocket.send", "bytes": _as_bytes(data)}
         inbox = self._inbox
         if inbox.gone is not None:
             await self._leave()
-        inbox.sent += 1
-        if not inbox.sent & 7:
-            await inbox.give_turn()
+        turns.sent += 1
+        if not turns.sent & 7:
+            await turns.give()
         try:
             # PERF: `inbox.until_sent`, written out: mostly there is nothing to wait for (bench: echo).
             sending = self._send(message).__await__()
@@ -272,6 +276,7 @@ class Websocket(BaseRequestWebsocket):
             return
         self.state = State.CLOSED
         self.close_code, self.close_reason = code, reason
+        self._inbox.interrupt = False  # that the client closes as well is no leaving
         closing = self._send({"type": "websocket.close", "code": code, "reason": reason})
         try:
             await self._inbox.until_sent(closing, self._send_timeout)
@@ -306,7 +311,7 @@ class Websocket(BaseRequestWebsocket):
                 event = await self._inbox.receive()
                 self._greeted = True
                 if event["type"] != "websocket.connect":
-                    self._note_leaving(event)
+                    self.note_leaving(event)
                     await self._inbox.raise_disconnect()
         self._greeting = None  # of no use any more, and 10,000 are a lot
 
@@ -317,8 +322,10 @@ class Websocket(BaseRequestWebsocket):
 
     async def _refuse(self, action: str) -> NoReturn:
         """Raise why *action* is not possible: the peer has left, or we have closed."""
-        if self.state is State.GONE:
-            await self._inbox.raise_disconnect()
+        if self.state is State.GONE or self._inbox.is_elsewhere():
+            # For somebody who sends to many, one that we have closed is gone like any other.
+            await self._inbox.raise_disconnect(self.close_reason, self.close_code)
+        await asyncio.sleep(0)  # whoever ignores it and tries again must not keep others waiting
         raise self._wrong_state(action)
 
     async def _leave(self, error: OSError | None = None) -> NoReturn:
@@ -330,7 +337,8 @@ class Websocket(BaseRequestWebsocket):
             self.close_code, self.close_reason = left.code, left.reason
             raise
 
-    def _note_leaving(self, event: Event) -> None:
+    def note_leaving(self, event: Event) -> None:
+        """Take code and reason from *event*, which says that the peer has left."""
         if self.state is not State.CLOSED:
             self.state = State.GONE
             self.close_code = event.get("code") or 1005
@@ -364,7 +372,7 @@ class _Callables:
     ) -> None:
         self._greeted = False
         self.gone: Event | None = None
-        self.sent = 0
+        self.interrupt = False
         self._receive, self._send, self._accept, self._close = receive, send, accept, close
 
     def until_sent(self, sending: Any, timeout: float | None) -> Awaitable[None]:
@@ -375,8 +383,8 @@ class _Callables:
     ) -> None:
         await go_on(sending, waiting)
 
-    async def give_turn(self) -> None:
-        await asyncio.sleep(0)
+    def is_elsewhere(self) -> bool:
+        return False
 
     async def raise_disconnect(self, reason: str = "", code: int | None = None) -> NoReturn:
         raise WebsocketCancelled(code or 1006, reason)
