@@ -84,6 +84,8 @@ def listeners_on(port: int) -> list[socket.socket]:
     with contextlib.suppress(OSError):  # no such folder outside of Linux
         for entry in Path("/proc/self/fd").iterdir():
             with contextlib.suppress(OSError):
+                if not str(entry.readlink()).startswith("socket:"):
+                    continue
                 candidate = socket.socket(fileno=os.dup(int(entry.name)))
                 if _listens_on(candidate, port):
                     found.append(candidate)
