@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -462,20 +463,18 @@ async def test_a_send_that_fails(block: Block, caplog: pytest.LogCaptureFixture)
     task = asyncio.create_task(exchange.app(websocket_scope(), peer.receive, peer.send))
     async with asyncio.timeout(PATIENCE):
         await task
-    assert task.cancelling() == 0
+    if sys.version_info >= (3, 12):  # a task group of 3.11 does not take its own cancellation back
+        assert task.cancelling() == 0
     gc.collect()
     exchange.check(caplog, hooked=True)
     assert isinstance(exchange.torn_down[0], WebsocketDisconnect)
 
 
 @pytest.mark.parametrize("library", ["asyncio", "anyio"])
-async def test_a_reader_goes_on_when_the_sender_beside_it_fails(
+async def test_a_group_ends_when_the_sender_in_it_fails(
     library: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What the client has said before it left is read to its end, and then the group ends.
-
-    A group of anyio ends at once, as it does for any child that is cancelled.
-    """
+    """As for any child that fails; what the client has said before and nobody has read is lost."""
     exchange = Exchange()
     exchange.hook()
     received: list[Any] = []
@@ -510,8 +509,7 @@ async def test_a_reader_goes_on_when_the_sender_beside_it_fails(
     async with asyncio.timeout(PATIENCE):
         await exchange.app(websocket_scope(), peer.receive, peer.send)
     exchange.check(caplog, hooked=True)
-    if library == "asyncio":
-        assert received == [str(number) for number in range(10)]
+    assert received == [str(number) for number in range(len(received))]
 
 
 # Shields, and code that has something to do at the end.
