@@ -38,7 +38,9 @@ def place_of_task(task: asyncio.Task[Any]) -> str | None:
             awaited = _wrapped(awaited)
             continue
         frames.append(frame)
-        awaited = _driven(frame) or _first(awaited, _AWAITED)
+        driven = _driven(frame)
+        # Not by its truth: what has to be awaited refuses to be asked for that.
+        awaited = _first(awaited, _AWAITED) if driven is None else driven
     return _place(frames)
 
 
@@ -57,13 +59,15 @@ def place_of_thread(thread: threading.Thread, *, behind: str = "") -> str | None
 
 
 def busy_threads(prefix: str = "") -> list[str]:
-    """Where the threads are, named *prefix* and more, that hold up the exit in code of the application."""
+    """Where the threads are that hold up the exit in code of the application.
+
+    With *prefix* those whose names begin with it, daemons too.
+    """
     places = [
         f"{place} in a thread"
         for thread in threading.enumerate()
         if thread is not threading.main_thread()
-        and not thread.daemon
-        and thread.name.startswith(prefix)
+        and (thread.name.startswith(prefix) if prefix else not thread.daemon)
         and (place := place_of_thread(thread)) is not None
     ]
     return sorted(places)

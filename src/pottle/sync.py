@@ -11,6 +11,8 @@ import asyncio
 import inspect
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
+from concurrent.futures import CancelledError as ThreadCancelledError
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from functools import wraps
@@ -76,11 +78,19 @@ class Thread(World):
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: ThreadPool) -> None:
         self.loop = loop
         self.pool = pool
+        #: What the thread waits for, if it does.
+        self.waiting: Future[Any] | None = None
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(_with_context(coroutine), self.loop)
-        with self.pool.aside():
-            outcome, context = future.result()
+        future = asyncio.run_coroutine_threadsafe(_for_thread(coroutine), self.loop)
+        self.waiting = future
+        try:
+            with self.pool.aside():
+                outcome, context = future.result()
+        except ThreadCancelledError:
+            raise asyncio.CancelledError("What was waited for has been cancelled.") from None
+        finally:
+            self.waiting = None
         _bring_back(context)
         return outcome
 
@@ -205,6 +215,30 @@ async def _with_context(coroutine: Coroutine[Any, Any, T]) -> tuple[T, Context]:
     return await coroutine, copy_context()
 
 
+async def _for_thread(coroutine: Coroutine[Any, Any, T]) -> tuple[T, Context]:
+    """As `_with_context`, for a thread that waits: meanwhile its exchange can be cancelled."""
+    inbox = _inbox_to_watch()
+    if inbox is None:
+        return await _with_context(coroutine)
+    inbox.interrupt = True
+    if inbox.sweep is None:
+        inbox.enter_sweep()
+    try:
+        return await _with_context(coroutine)
+    finally:
+        inbox.interrupt = False
+
+
+def _inbox_to_watch() -> Any:
+    """That of the current exchange, if it is not watched only because its code is in a thread."""
+    context = current.get(None)
+    route = getattr(context, "route", None)
+    inbox: Any = getattr(context, "inbox", None)
+    if inbox is None or route is None or inbox.interrupt or not route.interrupts_waiting:
+        return None
+    return inbox
+
+
 def _bring_back(context: Context) -> None:
     for variable, value in context.items():
         if variable.get(_END) is not value:
@@ -250,7 +284,8 @@ async def _in_thread(work: Callable[[World], Any]) -> Any:
     context = copy_context()
     loop = asyncio.get_running_loop()
     pool = thread_pool()
-    call = pool.submit(_work, work, Thread(loop, pool), context)
+    world = Thread(loop, pool)
+    call = pool.submit(_work, work, world, context)
     if call.queued:
         _watch_until_begun(call)
     future = asyncio.wrap_future(call, loop=loop)
@@ -261,6 +296,8 @@ async def _in_thread(work: Callable[[World], Any]) -> Any:
         except asyncio.CancelledError as error:
             if future.cancelled() or call.cancel():
                 raise  # it had not begun
+            if world.waiting is not None:
+                world.waiting.cancel()
             cancelled = error
         except BaseException:  # noqa: S110 - the result below raises it again
             pass
@@ -280,10 +317,12 @@ def _watch_until_begun(call: Call[Any]) -> None:
 
     Otherwise it could not be cancelled. Those who have left must not stand in line before others.
     """
-    inbox: Any = getattr(current.get(None), "inbox", None)
-    if inbox is None or inbox.interrupt:
+    inbox = _inbox_to_watch()
+    if inbox is None:
         return
     inbox.interrupt = True
+    if inbox.sweep is None:
+        inbox.enter_sweep()
     loop = asyncio.get_running_loop()
     call.begins = lambda: loop.call_soon_threadsafe(setattr, inbox, "interrupt", False)
 

@@ -53,6 +53,7 @@ class Endpoint:
         "before",
         "blueprints",
         "interrupt",
+        "interrupts_waiting",
         "kind",
         "name",
         "options",
@@ -86,6 +87,8 @@ class Endpoint:
         self.bare = False
         #: The view is cancelled when the client leaves.
         self.interrupt = True
+        #: So is what a view in a thread waits for.
+        self.interrupts_waiting = True
         #: This is the automatic answer to OPTIONS.
         self.options = False
         #: Runs a whole exchange where its synchronous code runs; None where each hook goes there.
@@ -243,6 +246,7 @@ class Plan:
             interrupt = self.interrupt
         # A thread cannot be cancelled, and must not lose its context while it runs.
         endpoint.interrupt = interrupt and can_be_cancelled
+        endpoint.interrupts_waiting = interrupt
 
     def _hooks(
         self,

@@ -82,11 +82,14 @@ class Watchdog:
                 deadline, code = order
 
     def _end(self, code: int) -> NoReturn:
-        if code == EXIT_OVERDUE:
-            say(" * The time for the shutdown is over. Still at work:")
-            for line in self._still_at_work() or ["something that has no code of the application"]:
-                say(f"   - {line}")
-        leave(code)
+        try:
+            if code == EXIT_OVERDUE:
+                say(" * The time for the shutdown is over. Still at work:")
+                nothing = ["something that has no code of the application"]
+                for line in self._still_at_work() or nothing:
+                    say(f"   - {line}")
+        finally:  # whatever naming them has come upon
+            leave(code)
 
     def _still_at_work(self) -> list[str]:
         found: list[str] = []
@@ -96,7 +99,7 @@ class Watchdog:
             # Another thread may be changing them: then it is enough to name the threads.
             with suppress(RuntimeError):
                 found += places_of_tasks(asyncio.all_tasks(self._loop))
-        return found + busy_threads()
+        return found + busy_threads() + busy_threads(POOL)
 
 
 def leave(code: int) -> NoReturn:
