@@ -24,8 +24,9 @@ async def broadcast(peers: set[Any], gone: list[Any], text: str) -> None:
             peers.discard(peer)
 
 
-@pytest.mark.parametrize("server", SERVERS)
-@pytest.mark.parametrize("cancel", [True, False])
+@pytest.mark.parametrize(
+    ("server", "cancel"), [*((server, True) for server in SERVERS), ("uvicorn", False)]
+)
 async def test_a_task_that_the_first_handler_has_started(server: str, cancel: bool) -> None:
     """It goes on when that client leaves, also while its handler is still at work."""
     app = Pottle(__name__, static_folder=None)
