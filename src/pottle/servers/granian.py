@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 #: It waits without limit for the calls in progress.
 TRACK_CALLS = True
 
+#: Connections that wait to be accepted, and connections that are served. Granian accepts no more than
+#: the latter, by default 128, so that so many who say nothing would keep everybody else out.
+BACKLOG = 2048
+CONNECTIONS = 1_000_000
+
 # Without `incremental` the handlers that the application has configured would be closed.
 _LOGGING: dict[str, Any] = {"version": 1, "incremental": True, "handlers": {}, "loggers": {}}
 
@@ -38,6 +43,8 @@ async def serve(serving: Serving, settings: Settings, listening: None, shutdown:
         port=settings.port,
         uds=Path(settings.uds) if settings.uds is not None else None,
         interface=Interfaces.ASGI,
+        backlog=BACKLOG,
+        backpressure=CONNECTIONS,
         http=HTTPModes.http1 if settings.http2 is False else HTTPModes.auto,
         log_level=LogLevels.error,
         log_dictconfig={**_LOGGING, "loggers": {}},
