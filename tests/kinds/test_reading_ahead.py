@@ -412,3 +412,30 @@ async def test_a_server_that_closes_by_itself_is_a_disconnect(
     assert isinstance(ends.error, WebsocketDisconnect)
     assert ends.error.code in (1006, 1011)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("server", SERVERS)
+async def test_more_unread_messages_than_are_kept_do_not_hide_a_leaving(
+    server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From a handler that has never received: what comes is dropped after a while."""
+    monkeypatch.setattr("pottle.engine.inbox.UNREAD_WAIT", 0.1)
+    app, ended = Pottle(__name__, static_folder=None), asyncio.Event()
+
+    @app.websocket("/")
+    async def handler() -> None:
+        try:
+            while True:
+                await websocket.send("tick")
+                await asyncio.sleep(0.01)
+        finally:
+            ended.set()
+
+    async with serving(app, server) as port:
+        async with connect(f"ws://127.0.0.1:{port}/") as peer:
+            for number in range(60):
+                await peer.send(str(number))
+            peer.transport.abort()
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+    assert all("were dropped" in record.getMessage() for record in caplog.records)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from serving import SERVERS, connected, request_bytes, serving
 
 from pottle import Pottle
+from serving import SERVERS, connected, request_bytes, serving
 
 #: More than Granian serves by default.
 SILENT = 200

@@ -28,7 +28,7 @@ from ..errors import (
 )
 from ..typing import Event, Receive
 from ..waiting import Shielded, go_on, time_limit
-from .sweep import Sweep, running_sweep
+from .sweep import INTERVAL, Sweep, running_sweep
 
 _LEAVING = frozenset({"http.disconnect", "websocket.disconnect"})
 
@@ -38,7 +38,8 @@ READ_AHEAD = (16, 64 * 1024)
 CODE_WAIT = 0.25
 #: Turns of the event loop in which a handler that was cancelled cancels the tasks that it has made.
 TURNS_TO_BE_CANCELLED = 10
-#: Seconds in which a handler takes the next message that a client has left behind.
+#: Seconds in which a handler takes the next message that a client has left behind, or the first one of
+#: more than may be read ahead.
 UNREAD_WAIT = 60.0
 
 
@@ -92,6 +93,11 @@ class Inbox:
         self._ahead_count = 0
         self._ahead_size = 0
         self._taken = False
+        # Since which turn no more may be read ahead for a handler that has never received; and whether what
+        # comes is dropped by now, and how much was.
+        self._full_since: int | None = None
+        self._drops = False
+        self.dropped = 0
         # A call of the server's ``receive`` that somebody has begun and given up, and what it waits for.
         self._pending: Any = None
         self._waiting: Any = None
@@ -187,6 +193,7 @@ class Inbox:
         event = self._ahead.popleft()
         size = _size_of(event)
         if size:
+            self._full_since, self._drops = None, False
             self._ahead_count -= 1
             self._ahead_size -= size
             self._taken = True
@@ -207,6 +214,21 @@ class Inbox:
         count, size = self._read_ahead
         return self.complete or (self._ahead_count < count and self._ahead_size < size)
 
+    def _may_look_ahead(self, turn: int) -> bool:
+        """Whether to read ahead in *turn*, and be it to drop what is read.
+
+        A handler that has never received anything most likely never will. Where as much was read ahead for
+        it as may be, that its client has left would be hidden for ever by what nobody wants.
+        """
+        if self._may_read_ahead():
+            return True
+        if self._taken or not self._websocket:
+            return False
+        if self._full_since is None:
+            self._full_since = turn
+        self._drops = turn - self._full_since >= UNREAD_WAIT / INTERVAL
+        return self._drops
+
     async def disconnected(self) -> None:
         """Wait until the client has left. What is read meanwhile is kept for whoever asks for it."""
         while self.gone is None:
@@ -221,10 +243,14 @@ class Inbox:
 
     async def _watch(self) -> None:
         try:
-            while self.gone is None and self._may_read_ahead():
+            while self.gone is None and (self._may_read_ahead() or self._drops):
                 event = await self.receive(ahead=True)
-                if event["type"] not in _LEAVING and not _says_nothing(event):
+                if event["type"] in _LEAVING or _says_nothing(event):
+                    continue
+                if self._may_read_ahead():
                     self._keep(event)
+                else:
+                    self.dropped += 1
         finally:
             self.watcher = None
             self._tell()
@@ -284,7 +310,7 @@ class Inbox:
             self.leave_sweep()
         elif self.suspended:
             # Only one that is still, or again, suspended a turn later is worth a task.
-            if self._idle and self.gone is None and self._may_read_ahead():
+            if self._idle and self.gone is None and self._may_look_ahead(turn):
                 self._start_watcher()
             self._idle = not self._idle
         else:

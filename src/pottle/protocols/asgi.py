@@ -147,6 +147,13 @@ async def websocket(plan: Plan, scope: Scope, receive: Receive, send: Send) -> N
         exchange.inbox.stop()
         if exchange.inbox.stalled is not None:
             _log_stalled(exchange)
+        if exchange.inbox.dropped:
+            exchange.app.logger.warning(
+                "%d messages to the websocket %s were dropped: its handler has received none for a"
+                " minute, and no more than READ_AHEAD_MESSAGES are kept.",
+                exchange.inbox.dropped,
+                ascii(exchange.scope["path"]),
+            )
         _leave(exchange)
 
 
