@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from ..case import Case, Differs, case, code
 
+# Written out in full, as it is in docs/differences.md.
+_NEW_VALUES = {
+    "CANCEL_ON_DISCONNECT": "True",
+    "FLASK_BRIDGE": "None",
+    "FLASK_SYNC_IN": "None",
+    "HEADER_TIMEOUT": "30",
+    "KEEP_ALIVE_TIMEOUT": "5",
+    "MAX_FORM_FILES": "100",
+    "MAX_HEADERS": "1000",
+    "MAX_HEADER_SIZE": "65536",
+    "MAX_JSON_SIZE": "None",
+    "MAX_PIPELINED_REQUESTS": "100",
+    "READ_AHEAD_MESSAGES": "16",
+    "READ_AHEAD_SIZE": "65536",
+    "SHUTDOWN_CLEANUP_TIMEOUT": "5",
+    "SHUTDOWN_TIMEOUT": "10",
+    "THREADS": "None",
+    "WEBSOCKET_MAX_SIZE": "16777216",
+}
+_NAMES = [f"`{name}`" for name in _NEW_VALUES]
+
 NEW_KEYS = Differs(
-    "`CANCEL_ON_DISCONNECT`, `FLASK_BRIDGE`, `FLASK_SYNC_IN`, `SHUTDOWN_TIMEOUT` and `THREADS` are new",
-    {
-        "0.value.CANCEL_ON_DISCONNECT": "True",
-        "0.value.FLASK_BRIDGE": "None",
-        "0.value.FLASK_SYNC_IN": "None",
-        "0.value.SHUTDOWN_TIMEOUT": "10",
-        "0.value.THREADS": "None",
-    },
+    f"{', '.join(_NAMES[:-1])} and {_NAMES[-1]} are new",
+    {f"0.value.{name}": value for name, value in _NEW_VALUES.items()},
 )
 
 CASES: list[Case] = [

@@ -257,7 +257,7 @@ CASES: list[Case] = [
             return [body, "seen" in g]
     """),
         differs=Differs(
-            "Every request has a `g` of its own",
+            "Every request and every websocket has a `g` of its own",
             {"0.value.0": "none", "0.value.1": False},
             on="0.21",
         ),
