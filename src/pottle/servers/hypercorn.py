@@ -60,6 +60,7 @@ async def serve(
     """Serve until *shutdown* is requested and connections have drained."""
     config = Config()
     cast(Any, config).send_time = settings.limits.send_time
+    config.websocket_max_message_size = settings.limits.message_size
     hypercorn_run.TCPServer = BoundedTCPServer  # type: ignore[attr-defined]  # it has no setting for its class
     config.bind = [f"fd://{os.dup(listening.stream.fileno())}"]  # Hypercorn closes its own
     if listening.datagram is not None:
