@@ -25,10 +25,7 @@ class Turns:
     def due(self) -> bool:
         """Whether others are to work now: who asks gives them a turn at once."""
         now = monotonic()
-        if (
-            now - self._given < SECONDS_PER_TURN
-            and self.sent - self._sent_before < PIECES_PER_TURN
-        ):
+        if now - self._given < SECONDS_PER_TURN and self.sent - self._sent_before < PIECES_PER_TURN:
             return False
         self._given, self._sent_before = now, self.sent
         return True
