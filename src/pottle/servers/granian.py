@@ -14,7 +14,7 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from pottle.servers.closing import SETTLE, all_accepted, let_nobody_in, listeners_on
+from pottle.servers.closing import all_accepted, let_nobody_in, listeners_on
 from pottle.servers.logs import access_logger
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ async def serve(serving: Serving, settings: Settings, listening: None, shutdown:
         if settings.uds is None:
             await _stop_listening(settings.port)
         await serving.websockets_closed()  # Granian would break them off, without a close frame
-        await asyncio.sleep(SETTLE)  # the close frames are in its own queue yet
         server.stop()  # type: ignore[no-untyped-call] # Granian has no annotations there
 
     stopping = asyncio.ensure_future(stop())
