@@ -73,6 +73,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "TRAP_BAD_REQUEST_ERRORS": None,
     "TRAP_HTTP_EXCEPTIONS": False,
     "TRUSTED_HOSTS": None,
+    "WEBSOCKET_MAX_SIZE": 1024 * 1024,  # bytes
     "USE_X_SENDFILE": False,
 }
 

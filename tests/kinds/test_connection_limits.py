@@ -427,6 +427,22 @@ async def test_messages_that_nobody_takes_are_not_unpacked(compressed: bool) -> 
             assert set(server.messages) == {message}
 
 
+@pytest.mark.parametrize(("size", "config"), [(1 << 20, {}), (100, {"WEBSOCKET_MAX_SIZE": 100})])
+async def test_the_size_of_a_message_is_bounded(size: int, config: dict[str, float]) -> None:
+    extension = b"Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n"
+
+    def message(length: int) -> bytes:
+        return frame(1, deflated(b"x" * length), compressed=True)
+
+    async with serving(**config) as server, server.websocket(b"/late", extension) as peer:
+        server.go_on.set()
+        peer.writer.write(message(size))
+        await until(lambda: server.messages == ["x" * size])
+        peer.writer.write(message(size + 1))
+        assert b"\x03\xf1" in await peer.rest()  # 1009
+        assert len(server.messages) == 1
+
+
 def deflated(data: bytes) -> bytes:
     """*data* as a compressed message carries it (RFC 7692 section 7.2.1)."""
     compressor = zlib.compressobj(wbits=-12)

@@ -26,6 +26,7 @@ from ..errors import (
     RequestCancelled,
     WebsocketCancelled,
 )
+from ..turns import turns
 from ..typing import Event, Receive
 from ..waiting import Shielded, go_on, time_limit
 from .sweep import INTERVAL, Sweep, running_sweep
@@ -123,6 +124,11 @@ class Inbox:
         Raises `TimeoutError` if nothing arrives for *timeout* seconds. *ahead* is the watcher's.
         """
         # PERF: one generator with all in it, since an idle websocket keeps its frames (bench: memory).
+        if self._websocket:
+            # Before the message is there: who is cancelled in the meantime loses none.
+            turns.sent += 1
+            if not turns.sent & 7 and turns.due():
+                yield
         if not ahead:
             while True:
                 if self._ahead:
@@ -500,8 +506,15 @@ class Inbox:
 
 
 def _size_of(event: Event) -> int:
-    """How much *event* holds; 0 for one without content, which is not counted."""
-    return len(event.get("body") or event.get("bytes") or event.get("text") or ())
+    """Bytes that *event* holds in memory; 0 for what is not counted, an event without content.
+
+    A message of a websocket is counted even if it is empty.
+    """
+    text = event.get("text")
+    if text:
+        return len(text) if text.isascii() else 4 * len(text)  # at most, with one emoji in it
+    size = len(event.get("body") or event.get("bytes") or ())
+    return size or event["type"] == "websocket.receive"
 
 
 def _says_nothing(event: Event) -> bool:

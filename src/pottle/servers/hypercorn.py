@@ -12,6 +12,9 @@ from hypercorn import asyncio as hypercorn_asyncio
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
+from hypercorn.protocol import h2, h11
+from hypercorn.protocol.events import StreamClosed
+from hypercorn.protocol.ws_stream import WSStream
 
 from pottle.servers.logs import access_logger
 
@@ -54,13 +57,31 @@ class BoundedTCPServer(TCPServer):
             stalled.cancel()
 
 
+class ToldWebsocketStream(WSStream):
+    """Hypercorn's websocket, whose application is told when a client sends before it was accepted.
+
+    Hypercorn refuses that by 400, and from then on says nothing to the application that it has started.
+    """
+
+    async def handle(self, event: Any) -> None:
+        before = self.closed
+        await super().handle(event)
+        refused = self.closed and not before and not isinstance(event, StreamClosed)
+        if refused and self.app_put is not None:
+            await self.app_put({"type": "websocket.disconnect", "code": 1006})
+            await self.send(StreamClosed(stream_id=self.stream_id))
+
+
 async def serve(
     serving: Serving, settings: Settings, listening: Listening, shutdown: Shutdown
 ) -> None:
     """Serve until *shutdown* is requested and connections have drained."""
     config = Config()
     cast(Any, config).send_time = settings.limits.send_time
+    config.websocket_max_message_size = settings.limits.message_size
     hypercorn_run.TCPServer = BoundedTCPServer  # type: ignore[attr-defined]  # it has no setting for its class
+    for protocol in (h11, h2):
+        cast(Any, protocol).WSStream = ToldWebsocketStream
     config.bind = [f"fd://{os.dup(listening.stream.fileno())}"]  # Hypercorn closes its own
     if listening.datagram is not None:
         config.quic_bind = [f"fd://{os.dup(listening.datagram.fileno())}"]

@@ -28,12 +28,14 @@ class ServerError(PottleError):
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """What one connection may take under uvicorn; sizes in bytes, times in seconds.
+    """What one connection may take; sizes in bytes, times in seconds.
+
+    *message_size* and *send_time* hold for Hypercorn as well, the others for uvicorn.
 
     *head_size* bounds the request line and headers, and what is no content in a chunked body;
     *headers* is their number. *head_time* is for a head, and for the rest of a body whose request has
     been answered. *pipelined* requests may wait for an answer. Without progress in sending for
-    *send_time* the connection is aborted (None: never).
+    *send_time* the connection is aborted (None: never). *message_size* is that of a websocket's message.
     """
 
     head_size: int = 64 * 1024
@@ -42,6 +44,7 @@ class ConnectionLimits:
     keep_alive: float = 5
     pipelined: int = 100
     send_time: float | None = 60
+    message_size: int = 1024 * 1024
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -53,6 +56,7 @@ class ConnectionLimits:
             keep_alive=config["KEEP_ALIVE_TIMEOUT"],
             pipelined=config["MAX_PIPELINED_REQUESTS"],
             send_time=config["RESPONSE_TIMEOUT"],
+            message_size=config["WEBSOCKET_MAX_SIZE"],
         )
 
 

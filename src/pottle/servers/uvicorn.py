@@ -107,6 +107,7 @@ async def serve(
             partial(RequestProtocol, limits=settings.limits, variables=clean_context()),
         ),
         ws=cast(Any, _websocket_protocol(settings.limits)),
+        ws_max_size=settings.limits.message_size,
         timeout_keep_alive=cast(int, settings.limits.keep_alive),
         log_config=None,
         access_log=settings.access_log,

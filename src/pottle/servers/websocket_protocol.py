@@ -6,6 +6,8 @@ as it came. A read of 256 KiB can hold forty thousand messages, or 256 MiB of th
 
 from __future__ import annotations
 
+import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from websockets.frames import Opcode
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 
     from pottle.servers.settings import ConnectionLimits
 
-# Bytes that are parsed before it is looked whether the application has enough to do.
-_PIECE = 4096
+# Bytes that are parsed before it is looked whether the application has enough to do; and for how many
+# seconds that goes on before others have a turn. Such a piece can hold 170 frames.
+_PIECE = 1024
+_TURN = 0.001
 _PONG = bytes([0x80 | Opcode.PONG])  # how such a frame begins
 
 
@@ -32,6 +36,7 @@ class WebsocketProtocol(StallWatch, ToldOfCloses):
         self._limits = limits
         # What has come in and was not parsed, because messages wait for the application.
         self._unparsed = memoryview(b"")
+        self._turn: asyncio.Handle | None = None
         # The pong for the last ping, while the client takes nothing (section 5.5.3).
         self._pong = b""
         # The message that fragments are collected in (section 5.4).
@@ -57,7 +62,7 @@ class WebsocketProtocol(StallWatch, ToldOfCloses):
     def data_received(self, data: bytes) -> None:
         if not self.handshake_initiated:
             self._begin(data)
-        elif len(data) > _PIECE or not self.queue.empty():
+        elif len(data) > _PIECE or self._unparsed or not self.queue.empty():
             self._unparsed = memoryview(bytes(self._unparsed) + data)
             self._parse()
         else:
@@ -76,26 +81,55 @@ class WebsocketProtocol(StallWatch, ToldOfCloses):
             self.transport.close()
 
     def _parse(self) -> None:
-        """Parse what has come in until there is something for the application; then read no more."""
+        """Parse what has come in until there is something for the application; then read no more.
+
+        Where that takes long, since most of it is no message, others have their turn in between.
+        """
+        end = monotonic() + _TURN
         while self._unparsed and (self.close_sent or self.queue.empty()):
             piece, self._unparsed = self._unparsed[:_PIECE], self._unparsed[_PIECE:]
             super().data_received(bytes(piece))
-        if self._unparsed and not self.read_paused:
-            self.read_paused = True
-            self.transport.pause_reading()
+            if self.conn.parser_exc is not None:
+                self._unparsed = memoryview(b"")
+            elif monotonic() >= end:
+                break
+        if self._unparsed:
+            if not self.read_paused and not self.disconnected:
+                self.read_paused = True
+                self.transport.pause_reading()
+            if self._turn is None and (self.close_sent or self.queue.empty()):
+                self._turn = self.loop.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._turn = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Parse what was left, and read on if that was all."""
+        if self._unparsed:
+            self._parse()
+        if self.read_paused and not self._unparsed and (self.close_sent or self.queue.empty()):
+            self.read_paused = False
+            if not self.disconnected:
+                self.transport.resume_reading()
 
     async def receive(self) -> ASGIReceiveEvent:
         message = await self.queue.get()
         if self.queue.empty():
-            if self.read_paused and not self.disconnected:
-                self.read_paused = False
-                self.transport.resume_reading()
-            if self._unparsed:
-                self._parse()
-                if message["type"] == "websocket.disconnect" and not self.queue.empty():
-                    self.queue.put_nowait(message)  # what had come in before comes first
-                    message = self.queue.get_nowait()
+            if message["type"] == "websocket.disconnect" and self._unparsed:
+                return await self._next_before(message)
+            self._go_on()
         return message
+
+    async def _next_before(self, disconnect: ASGIReceiveEvent) -> ASGIReceiveEvent:
+        """The next of what had come in before *disconnect*, or that."""
+        try:
+            while self._unparsed and self.queue.empty():
+                self._parse()
+                await asyncio.sleep(0)
+        finally:
+            self.queue.put_nowait(disconnect)
+        return self.queue.get_nowait()
 
     def handle_ping(self) -> None:
         frames = self.conn.data_to_send()

@@ -21,7 +21,7 @@ _NEW_VALUES = {
     "SHUTDOWN_CLEANUP_TIMEOUT": "5",
     "SHUTDOWN_TIMEOUT": "10",
     "THREADS": "None",
-    "WEBSOCKET_MAX_SIZE": "16777216",
+    "WEBSOCKET_MAX_SIZE": "1048576",
 }
 _NAMES = [f"`{name}`" for name in _NEW_VALUES]
 
