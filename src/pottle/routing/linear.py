@@ -10,6 +10,7 @@ the text that it is tried on is limited in length instead.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from math import factorial
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,7 @@ def _atomic(content: str) -> str | None:
             return None
         if own(after[0]) if after else at < len(names) - 1:
             return None
-    for this, following in zip(lazy, lazy[1:], strict=False):
+    for this, following in pairwise(lazy):
         pieces[2 * this + 1] = "(?>" + pieces[2 * this + 1]
         pieces[2 * following] += "(?=[^/]))"
     return "".join(pieces) + end.group()
