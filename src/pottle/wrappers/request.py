@@ -55,6 +55,7 @@ class Request(BaseRequestWebsocket):
     _max_content_length: Any = _UNSET
     _max_form_memory_size: Any = _UNSET
     _max_form_parts: Any = _UNSET
+    _max_form_files: Any = _UNSET
     _body_timeout: Any = _UNSET
     _send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None
     _form: MultiDict[str, str] | None = None
@@ -155,6 +156,17 @@ class Request(BaseRequestWebsocket):
     @max_form_parts.setter
     def max_form_parts(self, value: int | None) -> None:
         self._max_form_parts = value
+
+    @property
+    def max_form_files(self) -> int | None:
+        """Most files of a form that is read as a whole; None for no limit."""
+        if self._max_form_files is _UNSET:
+            return self._setting("MAX_FORM_FILES")  # type: ignore[no-any-return]  # see above
+        return self._max_form_files  # type: ignore[no-any-return]  # see above
+
+    @max_form_files.setter
+    def max_form_files(self, value: int | None) -> None:
+        self._max_form_files = value
 
     # The body.
 
@@ -316,12 +328,15 @@ class Request(BaseRequestWebsocket):
 
     def make_form_data_parser(self) -> FormDataParser:
         """The parser for this request's form, with its limits."""
-        return self.form_data_parser_class(
+        parser = self.form_data_parser_class(
             max_content_length=self.max_content_length,
             max_form_memory_size=self.max_form_memory_size,
             max_form_parts=self.max_form_parts,
             cls=self.parameter_storage_class,
         )
+        # An attribute, so that a parser of one's own need not know the argument.
+        parser.max_form_files = self.max_form_files
+        return parser
 
     async def _load_form(self) -> None:
         if self._form is not None:
