@@ -44,6 +44,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "MAX_FORM_PARTS": 1000,
     "MAX_HEADERS": 1000,
     "MAX_HEADER_SIZE": 64 * 1024,  # bytes
+    "MAX_JSON_SIZE": 16 * 1024 * 1024,  # bytes
     "MAX_PIPELINED_REQUESTS": 100,
     "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
     "PREFERRED_URL_SCHEME": "http",
