@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from pottle import json
+from pottle import Pottle, json, request
 from pottle.active import current
 from pottle.errors import ContextError
 from pottle.json.provider import DefaultJSONProvider, JSONProvider
@@ -347,3 +347,38 @@ def test_registering_a_tag() -> None:
         serializer.register(TagOrdered)
     serializer.register(TagOrdered, force=True)
     assert serializer.tags[" od"] is serializer.order[-1]
+
+
+@pytest.mark.parametrize("own_get_data", [False, True])
+async def test_the_size_of_json_is_limited_in_its_own_right(own_get_data):
+    app = Pottle(__name__)
+    app.config["MAX_JSON_SIZE"] = 100
+    if own_get_data:
+
+        class Own(app.request_class):
+            async def get_data(self, *args, **kwargs):
+                return await super().get_data(*args, **kwargs)
+
+        app.request_class = Own
+
+    @app.post("/json")
+    async def parsed():
+        return {"parsed": await request.get_json(silent=True)}
+
+    @app.post("/more")
+    async def more():
+        request.max_json_size = 101
+        return {"parsed": await request.get_json()}
+
+    @app.post("/data")
+    async def data():
+        return {"bytes": len(await request.get_data())}
+
+    client = app.test_client()
+    for path, size, status in [
+        ("/json", 100, 200), ("/json", 101, 413), ("/more", 101, 200), ("/more", 102, 413),
+        ("/data", 500, 200),
+    ]:  # fmt: skip
+        body = b'"' + b"x" * (size - 2) + b'"'
+        response = await client.post(path, data=body, headers={"Content-Type": "application/json"})
+        assert (path, size, response.status_code) == (path, size, status)

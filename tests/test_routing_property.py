@@ -103,7 +103,10 @@ DYNAMIC = [
     "<uuid:{}>", "<any(a, b, 'a.b'):{}>", "<path:{}>", "<upper:{}>", "<pair:{}>", "<light:{}>",
     "<broad:{}>",
 ]  # fmt: skip
-SEVERAL = ["<int:{}>-<{}>.json", "v<int:{}>", "<{}>.<{}>", "<path:{}>.<int:{}>"]
+SEVERAL = [
+    "<int:{}>-<{}>.json", "v<int:{}>", "<{}>.<{}>", "<path:{}>.<int:{}>", "<path:{}>/a/<path:{}>",
+    "<path:{}>/<int:{}>/<path:{}>/<path:{}>", "<path:{}>.<path:{}>/b",
+]  # fmt: skip
 TEXTS = [
     *STATIC, "A", "AB", "12", "007", "-3", "1.5", "٣", "", "a\nb", "%41", "abc", UUID, "a/b", "7-a.json",
     "v1", "a.1", " ", "a?b", "a b", "<a>", "5", "ß",

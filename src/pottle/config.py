@@ -39,10 +39,12 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "KEEP_ALIVE_TIMEOUT": 5,  # seconds
     "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,  # bytes
     "MAX_COOKIE_SIZE": 4093,  # bytes
+    "MAX_FORM_FILES": 100,
     "MAX_FORM_MEMORY_SIZE": 500_000,  # bytes
     "MAX_FORM_PARTS": 1000,
     "MAX_HEADERS": 1000,
     "MAX_HEADER_SIZE": 64 * 1024,  # bytes
+    "MAX_JSON_SIZE": 16 * 1024 * 1024,  # bytes
     "MAX_PIPELINED_REQUESTS": 100,
     "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
     "PREFERRED_URL_SCHEME": "http",

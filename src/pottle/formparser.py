@@ -8,6 +8,8 @@ touched in threads; a body that is cut off or malformed is an error and never a 
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable
 from io import BytesIO
@@ -17,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote_to_bytes
 
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable
 from werkzeug.http import parse_options_header
 
 from .datastructures import FileStorage, Headers
@@ -36,6 +38,8 @@ StreamFactory = Callable[[int | None, str | None, str | None, int | None], IO[by
 ParseFunction = Callable[
     ["FormDataParser", Body, str, int | None, dict[str, str]], Awaitable[tuple[Form, Files]]
 ]
+
+_logger = logging.getLogger("pottle.uploads")
 
 SPOOL_SIZE = 500 * 1024  # bytes of an upload that stay in memory
 _BATCH = 512 * 1024  # bytes that are written to disk at once
@@ -229,7 +233,7 @@ class FormDataParser:
 
     *cls* is the class of the results and *stream_factory* makes the files for uploads. More than
     *max_form_memory_size* bytes in one field, or in a whole urlencoded body, and more than
-    *max_form_parts* parts are a `RequestEntityTooLarge` (413). A body that is malformed or cut off
+    *max_form_parts* parts or *max_form_files* files are a `RequestEntityTooLarge` (413). A body that is malformed or cut off
     is a `BadRequest` (400), or an empty form if *silent*. *max_content_length* is kept for
     subclasses; it is the body that enforces it.
 
@@ -245,6 +249,7 @@ class FormDataParser:
         max_form_memory_size: int | None = None,
         max_content_length: int | None = None,
         max_form_parts: int | None = None,
+        max_form_files: int | None = None,
         cls: type[MultiDict[str, Any]] | None = MultiDict,
         silent: bool = False,
     ) -> None:
@@ -252,6 +257,7 @@ class FormDataParser:
         self.max_form_memory_size = max_form_memory_size
         self.max_content_length = max_content_length
         self.max_form_parts = max_form_parts
+        self.max_form_files = max_form_files
         self.cls: type[MultiDict[str, Any]] = MultiDict if cls is None else cls
         self.silent = silent
 
@@ -296,6 +302,7 @@ class FormDataParser:
             max_content_length=self.max_content_length,
             max_form_memory_size=self.max_form_memory_size,
             max_form_parts=self.max_form_parts,
+            max_form_files=self.max_form_files,
             stream_factory=self.stream_factory,
         )
         return await parser.parse(body, _boundary(options), content_length)
@@ -323,6 +330,7 @@ class MultiPartParser:
         max_content_length: int | None = None,
         max_form_memory_size: int | None = None,
         max_form_parts: int | None = None,
+        max_form_files: int | None = None,
         stream_factory: StreamFactory = default_stream_factory,
     ) -> None:
         self.buffer_size = buffer_size
@@ -331,6 +339,7 @@ class MultiPartParser:
         self.max_content_length = max_content_length
         self.max_form_memory_size = max_form_memory_size
         self.max_form_parts = max_form_parts
+        self.max_form_files = max_form_files
         self.stream_factory = stream_factory
 
     async def parse(
@@ -350,14 +359,23 @@ class MultiPartParser:
                 if part.filename is None:
                     form.append((part.name, await part.text()))
                     continue
+                if self.max_form_files is not None and len(files) >= self.max_form_files:
+                    raise RequestEntityTooLarge(
+                        f"The form has more than {self.max_form_files} files."
+                    )
                 stream = self.start_file_streaming(part, content_length)
                 file = self.file_storage_cls(stream, part.filename, part.name, headers=part.headers)
                 files.append((part.name, file))
                 await _write(part, stream, self.buffer_size)
                 await _do(stream, 0, stream.seek, 0)
-        except BaseException:
+        except BaseException as error:
             for _, file in files:
                 file.close()
+            if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+                _logger.warning("An upload was refused with 503: %s.", error.strerror)
+                raise ServiceUnavailable(
+                    "The server has too many files open. Try again later.", retry_after=10
+                ) from error
             raise
         return self.cls(form), self.cls(files)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -133,3 +134,66 @@ def lines_run(function: Callable[[], object]) -> int:
     finally:
         sys.settrace(before)
     return lines
+
+
+# Files: each large one holds a file descriptor.
+
+
+FILE = f'{DISPOSITION}; filename="a.txt"'
+
+
+async def test_the_files_of_a_form_are_bounded() -> None:
+    assert await post("/files", *[FILE] * 100) == (200, ["a.txt"])
+    assert (await post("/files", *[FILE] * 101))[0] == 413
+    assert (await post("/form", *[FILE] * 101))[0] == 413
+    assert (await post("/form", *[FILE] * 100, *[DISPOSITION] * 100))[0] == 200
+    assert (await post("/parts", *[FILE] * 101))[0] == 200  # which makes no files
+
+
+async def test_a_view_may_set_the_files_for_itself() -> None:
+    app = Pottle(__name__)
+    app.config["MAX_FORM_FILES"] = 1
+
+    @app.post("/<int:most>")
+    async def upload(most: int) -> str:
+        if most:
+            request.max_form_files = most
+        return str(len((await request.files).getlist("f")))
+
+    body = f"--BB\r\n{FILE}\r\n\r\nv\r\n" * 2 + "--BB--\r\n"
+    for most, status in (0, 413), (1, 413), (2, 200):
+        response = await app.test_client().post(
+            f"/{most}",
+            data=body.encode(),
+            headers={"Content-Type": "multipart/form-data; boundary=BB"},
+        )
+        assert response.status_code == status
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of file descriptors")
+async def test_an_upload_without_a_file_descriptor_left_is_refused_for_now(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = make_app().test_client()
+    body = f"--BB\r\n{FILE}\r\n\r\n{'x' * 600_000}\r\n--BB--\r\n".encode()
+    headers = {"Content-Type": "multipart/form-data; boundary=BB"}
+    assert (await client.post("/files", data=body, headers=headers)).status_code == 200
+    with no_descriptors():
+        response = await client.post("/files", data=body, headers=headers)
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert [(entry.name, entry.exc_info) for entry in caplog.records] == [("pottle.uploads", None)]
+    assert (await client.post("/files", data=body, headers=headers)).status_code == 200
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """No file can be opened meanwhile: those that are open already keep the descriptors."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from werkzeug.routing import BaseConverter, IntegerConverter, Rule, ValidationError
 
 from ..errors import SetupError
+from .linear import matcher
 from .problems import (
     AliasOf,
     MethodRefused,
@@ -158,6 +159,7 @@ class Choice(Node):
         else:
             names = [name for name in pattern.groupindex if name.startswith("__werkzeug_")]
             self.groups = tuple(sorted(names, key=pattern.groupindex.__getitem__))
+            self.test = matcher(part.content, len(names))
 
 
 #: Where a path is that no rule has the domain of.

@@ -6,6 +6,7 @@ The invariant: nothing but `set` makes a record, so one that was deleted does no
 
 from __future__ import annotations
 
+import logging
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_logger = logging.getLogger("pottle.sessions")
 
 
 class SessionStore(ABC):
@@ -64,37 +67,59 @@ class SessionStore(ABC):
 class MemoryStore(SessionStore):
     """Keeps records in this process: for tests, development, and servers of a single process.
 
-    At most *max_records* are held; where there would be more, those go first that were longest not
-    written or touched. *clock* counts seconds.
+    At most *max_records* are held, and *max_bytes* of them (ids included). Where there would be
+    more, those go first that were written once and never read back or touched, as they are where a
+    client does not send its cookie, as long as they are more than a tenth; then those that were
+    longest not written or touched. A record
+    larger than *max_bytes* is held alone. That records were dropped before their time is a warning
+    in the log ``pottle.sessions``, once in a minute. *clock* counts seconds.
     """
 
     def __init__(
-        self, max_records: int = 10_000, *, clock: Callable[[], float] = time.monotonic
+        self,
+        max_records: int = 10_000,
+        *,
+        max_bytes: int = 64 * 1024 * 1024,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if max_records < 1:
             raise ValueError(f"A store holds at least one record, not {max_records}.")
+        if max_bytes < 1:
+            raise ValueError(f"A store holds at least one byte, not {max_bytes}.")
         self.max_records = max_records
+        self.max_bytes = max_bytes
         self._clock = clock
         # Renewed records move to the end, so those that expire soonest stand in front.
-        self._records: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._new: OrderedDict[str, tuple[float, bytes]] = OrderedDict()  # never asked for again
+        self._used: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._bytes = 0
+        self._dropped = 0
+        self._warned: float | None = None
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._new) + len(self._used)
 
     async def get(self, id: str) -> bytes | None:
-        expires, record = self._records.get(id, (0.0, None))
-        if record is not None and expires <= self._clock():
-            del self._records[id]
+        expires, record = self._new.get(id) or self._used.get(id, (0.0, None))
+        if record is None:
             return None
+        if expires <= self._clock():
+            self._remove(id)
+            return None
+        if id in self._new:
+            self._used[id] = self._new.pop(id)
         return record
 
     async def set(self, id: str, record: bytes, ttl: float) -> None:
-        self._records[id] = (self._clock() + ttl, record)
-        self._records.move_to_end(id)
-        self._make_room()
+        known = id in self._used or id in self._new
+        self._remove(id)
+        records = self._used if known else self._new
+        records[id] = (self._clock() + ttl, record)
+        self._bytes += len(id) + len(record)
+        self._make_room(id)
 
     async def delete(self, id: str) -> None:
-        self._records.pop(id, None)
+        self._remove(id)
 
     # Neither of these is suspended between looking and writing, so each is one step.
 
@@ -113,10 +138,32 @@ class MemoryStore(SessionStore):
                 await MemoryStore.set(self, id, new, ttl)
         return there
 
-    def _make_room(self) -> None:
+    def _remove(self, id: str) -> None:
+        _, record = self._new.pop(id, None) or self._used.pop(id, (0.0, None))
+        if record is not None:
+            self._bytes -= len(id) + len(record)
+
+    def _make_room(self, written: str) -> None:
+        """Remove what has expired, and what is too much without the record just *written*."""
         now = self._clock()
-        while self._records:
-            id, (expires, _) = next(iter(self._records.items()))
-            if expires > now and len(self._records) <= self.max_records:
-                return
-            del self._records[id]
+        for records in self._new, self._used:
+            while records:
+                id, (expires, _) = next(iter(records.items()))
+                if expires > now:
+                    break
+                self._remove(id)
+        while len(self) > 1 and (len(self) > self.max_records or self._bytes > self.max_bytes):
+            first = next(iter(self._new), written)
+            # A tenth is for those who have just come, who could not log in to a full store else.
+            if first == written or (self._used and len(self._new) * 10 <= len(self)):
+                first = next(iter(self._used))
+            self._remove(first)
+            self._dropped += 1
+        if self._dropped and (self._warned is None or now >= self._warned + 60):
+            _logger.warning(
+                "The memory store of sessions is full: %d were dropped before their time. It holds"
+                " %d of at most %d, and %d of at most %d bytes. Raise max_records or max_bytes, or"
+                " keep sessions in Redis.",
+                self._dropped, len(self), self.max_records, self._bytes, self.max_bytes,
+            )  # fmt: skip
+            self._warned, self._dropped = now, 0

@@ -23,7 +23,7 @@ from ..formparser import FormDataParser, Part, iter_parts, parse_pairs
 from ..typing import Scope, Send
 from ..utils import encode_headers, mark_coroutine_function
 from .base import BaseRequestWebsocket, fact
-from .body import Body, Fed, Source
+from .body import Body, Fed, Source, too_large
 
 MULTIPART = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
@@ -54,7 +54,9 @@ class Request(BaseRequestWebsocket):
     _plan: Any = None
     _max_content_length: Any = _UNSET
     _max_form_memory_size: Any = _UNSET
+    _max_json_size: Any = _UNSET
     _max_form_parts: Any = _UNSET
+    _max_form_files: Any = _UNSET
     _body_timeout: Any = _UNSET
     _send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None
     _form: MultiDict[str, str] | None = None
@@ -156,6 +158,28 @@ class Request(BaseRequestWebsocket):
     def max_form_parts(self, value: int | None) -> None:
         self._max_form_parts = value
 
+    @property
+    def max_form_files(self) -> int | None:
+        """Most files of a form that is read as a whole; None for no limit."""
+        if self._max_form_files is _UNSET:
+            return self._setting("MAX_FORM_FILES")  # type: ignore[no-any-return]  # see above
+        return self._max_form_files  # type: ignore[no-any-return]  # see above
+
+    @max_form_files.setter
+    def max_form_files(self, value: int | None) -> None:
+        self._max_form_files = value
+
+    @property
+    def max_json_size(self) -> int | None:
+        """Most bytes of a body that is parsed as JSON; None for no limit of its own."""
+        if self._max_json_size is _UNSET:
+            return self._setting("MAX_JSON_SIZE")  # type: ignore[no-any-return]  # see above
+        return self._max_json_size  # type: ignore[no-any-return]  # see above
+
+    @max_json_size.setter
+    def max_json_size(self, value: int | None) -> None:
+        self._max_json_size = value
+
     # The body.
 
     def _make_body(self) -> Body:
@@ -233,7 +257,8 @@ class Request(BaseRequestWebsocket):
         `force` ignores the content type; `silent` gives None instead of an error; `cache` keeps
         the value for the next call. Raises `UnsupportedMediaType` (415) where the content type is
         not JSON and `BadRequest` (400) where the body is not, both through
-        `on_json_loading_failed`.
+        `on_json_loading_failed`. More than `max_json_size` bytes are a `RequestEntityTooLarge`
+        (413), silent or not.
         """
         coroutine = self._get_json(force, silent, cache)
         # PERF: `must_await`, written out; it would collect and spread the arguments (bench: echo).
@@ -248,12 +273,18 @@ class Request(BaseRequestWebsocket):
         if not (force or self.is_json):
             return None if silent else self.on_json_loading_failed(None)
         if self._form is None and type(self).get_data is _GET_DATA:
-            # PERF: what that would do, without its call (bench: echo).
-            data: bytes = await self.body.read()
+            # PERF: what that and `max_json_size` would do, without their calls (bench: echo).
+            most = self._max_json_size
+            if most is _UNSET:
+                most = self.max_json_size if self._plan is None else self._plan.max_json_size
+            data: bytes = await self.body.read(most)
             if not cache:
                 self.body.clear()
         else:
             data = await self.get_data(cache=cache)
+            most = self.max_json_size
+            if most is not None and len(data) > most:
+                raise too_large(most)
         module = self.json_module
         if module is json and self._plan is not None:
             module = self._plan.app.json  # PERF: which is where it would come to (bench: echo)
@@ -316,12 +347,15 @@ class Request(BaseRequestWebsocket):
 
     def make_form_data_parser(self) -> FormDataParser:
         """The parser for this request's form, with its limits."""
-        return self.form_data_parser_class(
+        parser = self.form_data_parser_class(
             max_content_length=self.max_content_length,
             max_form_memory_size=self.max_form_memory_size,
             max_form_parts=self.max_form_parts,
             cls=self.parameter_storage_class,
         )
+        # An attribute, so that a parser of one's own need not know the argument.
+        parser.max_form_files = self.max_form_files
+        return parser
 
     async def _load_form(self) -> None:
         if self._form is not None:
