@@ -463,6 +463,10 @@ class Inbox:
         if self.cancelled and self.task is not None:
             self.task.uncancel()
         self.task = None
+        self.end_receiving()
+
+    def end_receiving(self) -> None:
+        """Take back what was asked of the server, which may have to be before it sends a close frame."""
         if self._pending is not None and not self.reading:
             self._waiting.cancel()
             self._pending = self._waiting = None

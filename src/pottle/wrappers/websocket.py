@@ -51,6 +51,7 @@ class Inbox(Source, Protocol):
     interrupt: bool
 
     def is_elsewhere(self) -> bool: ...
+    def end_receiving(self) -> None: ...
     def until_sent(self, sending: Any, timeout: float | None) -> Awaitable[None]: ...
     async def until_taken(
         self, sending: Iterator[Any], waiting: Any, timeout: float | None
@@ -277,6 +278,7 @@ class Websocket(BaseRequestWebsocket):
         self.state = State.CLOSED
         self.close_code, self.close_reason = code, reason
         self._inbox.interrupt = False  # that the client closes as well is no leaving
+        self._inbox.end_receiving()
         closing = self._send({"type": "websocket.close", "code": code, "reason": reason})
         try:
             await self._inbox.until_sent(closing, self._send_timeout)
@@ -385,6 +387,8 @@ class _Callables:
 
     def is_elsewhere(self) -> bool:
         return False
+
+    def end_receiving(self) -> None: ...
 
     async def raise_disconnect(self, reason: str = "", code: int | None = None) -> NoReturn:
         raise WebsocketCancelled(code or 1006, reason)
