@@ -100,9 +100,10 @@ class MemoryStore(SessionStore):
         return len(self._new) + len(self._used)
 
     async def get(self, id: str) -> bytes | None:
-        expires, record = self._new.get(id) or self._used.get(id, (0.0, None))
-        if record is None:
+        found = self._new.get(id) or self._used.get(id)
+        if found is None:
             return None
+        expires, record = found
         if expires <= self._clock():
             self._remove(id)
             return None
@@ -139,9 +140,9 @@ class MemoryStore(SessionStore):
         return there
 
     def _remove(self, id: str) -> None:
-        _, record = self._new.pop(id, None) or self._used.pop(id, (0.0, None))
-        if record is not None:
-            self._bytes -= len(id) + len(record)
+        for records in self._new, self._used:
+            if id in records:
+                self._bytes -= len(id) + len(records.pop(id)[1])
 
     def _make_room(self, written: str) -> None:
         """Remove what has expired, and what is too much without the record just *written*."""
