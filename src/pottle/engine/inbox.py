@@ -39,6 +39,8 @@ READ_AHEAD = (16, 64 * 1024)
 CODE_WAIT = 0.25
 #: Turns of the event loop in which a handler that was cancelled cancels the tasks that it has made.
 TURNS_TO_BE_CANCELLED = 10
+#: Seconds in which a handler takes the first message, if it takes any, that a client has left behind.
+FIRST_WAIT = 1.0
 #: Seconds in which a handler takes the next message that a client has left behind, or the first one of
 #: more than may be read ahead.
 UNREAD_WAIT = 60.0
@@ -341,16 +343,15 @@ class Inbox:
     def _interrupt(self, *, at_once: bool = False) -> None:
         """Cancel the driven coroutine, if it waits for anything but the event itself.
 
-        Unless *at_once*, not while a handler that reads its messages has some left to read: what was sent
-        before comes first.
+        Unless *at_once*, not while it may still read messages: what was sent before comes first.
         """
         task = self.task
         if task is None or not self.suspended or not self.interrupt or self.cancelled:
             return
-        if self._ahead and self._taken and self._websocket and not at_once:
+        if self._ahead_count and self._websocket and not at_once:
             sweep = self.sweep or self.enter_sweep()
             if self._unread_until is None:
-                self._unread_until = sweep.after(UNREAD_WAIT)
+                self._unread_until = sweep.after(UNREAD_WAIT if self._taken else FIRST_WAIT)
             if sweep.turn < self._unread_until:
                 return
         self.cancelled = True
@@ -463,7 +464,8 @@ class Inbox:
         if self.cancelled and self.task is not None:
             self.task.uncancel()
         self.task = None
-        self.end_receiving()
+        if self._pending is not None:
+            self.end_receiving()
 
     def end_receiving(self) -> None:
         """Take back what was asked of the server, which may have to be before it sends a close frame."""
