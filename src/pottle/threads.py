@@ -75,12 +75,17 @@ class _Worker:
     def _run(self) -> None:
         while (call := self._handed.get()) is not None:
             while call is not None:
-                call.run()
-                # The thread is free before anybody learns of the result: what follows runs in it again.
-                following = self._pool.take(self)
-                call.tell()
-                call = following
-            del following
+                call = self._do(call)
+
+    def _do(self, call: Call[Any]) -> Call[Any] | None:
+        """Do *call*, and give the one to do next.
+
+        The thread is free before anybody learns of the result, so that what follows runs in it again.
+        """
+        call.run()
+        following = self._pool.take(self)
+        call.tell()
+        return following
 
 
 class ThreadPool(Executor):

@@ -145,14 +145,14 @@ class Inbox:
             if timeout is not None and self.suspended:
                 self.limit()  # in a task of its own, which nobody sees suspend
         try:
-            pending = self._pending
-            if pending is None:
-                pending = self._receive().__await__()
-            if hasattr(pending, "throw"):
+            asked = None if self._pending is not None else self._receive().__await__()
+            if asked is None:
+                event = yield from self._shielded(self._pending)
+            elif hasattr(asked, "throw"):
                 # A coroutine, perhaps of middleware, which handles cancellations itself.
-                event: Event = yield from pending
+                event = yield from asked
             else:
-                event = yield from self._shielded(pending)
+                event = yield from self._shielded(asked)
         except asyncio.CancelledError:
             if not ahead and self._take_expiry():
                 raise TimeoutError from None

@@ -67,8 +67,9 @@ class ToldWebsocketStream(WSStream):
         before = self.closed
         await super().handle(event)
         refused = self.closed and not before and not isinstance(event, StreamClosed)
-        if refused and self.app_put is not None:
-            await self.app_put({"type": "websocket.disconnect", "code": 1006})
+        tell: Any = cast(Any, self).app_put  # None before the application has been started
+        if refused and tell is not None:
+            await tell({"type": "websocket.disconnect", "code": 1006})
             await self.send(StreamClosed(stream_id=self.stream_id))
 
 
