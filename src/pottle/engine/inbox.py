@@ -381,7 +381,11 @@ class Inbox:
         serves = not self.over and self.task in (None, task)
         if not serves:
             # Whoever ignores it and tries again must not keep others waiting, either.
-            for _ in range(TURNS_TO_BE_CANCELLED if self._is_served_here() else 1):
+            turns_left = 1
+            if self._is_served_here():
+                self._interrupt(at_once=not self._taken)
+                turns_left = TURNS_TO_BE_CANCELLED
+            for _ in range(turns_left):
                 await asyncio.sleep(0)
             raise self.error(PeerDisconnected, PeerWebsocketDisconnect, reason, code)
         if task is not None and not self.cancelled:
@@ -431,6 +435,7 @@ class Inbox:
         if self.gone is None:
             self.gone = self._gone(reason)
             self._tell()
+            self._interrupt()
 
     def _gone(self, reason: str) -> Event:
         kind = "websocket" if self._websocket else "http"

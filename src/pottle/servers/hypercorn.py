@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 TRACK_CALLS = True
 
 
+#: Seconds in which an exchange gives up by itself, and says so.
+_LATER = 0.5
+
+
 class BoundedTCPServer(TCPServer):
     """Hypercorn's connection, aborted where its client takes nothing for ``config.send_time`` seconds.
 
@@ -50,7 +54,7 @@ class BoundedTCPServer(TCPServer):
         if send_time is None:
             yield
             return
-        stalled = self.loop.call_later(send_time, self.writer.transport.abort, context=Context())
+        stalled = self.loop.call_later(send_time + _LATER, self.writer.transport.abort, context=Context())
         try:
             yield
         finally:

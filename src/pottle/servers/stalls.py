@@ -9,7 +9,7 @@ import asyncio
 
 
 class StallWatch(asyncio.Protocol):
-    """A protocol that aborts its connection where no byte went out for half of *seconds* or more.
+    """A protocol that aborts its connection where no byte went out for *seconds*, and half of them more.
 
     Looked at is what has to go out before anything else can happen: a buffer so full that writing is
     paused, or what is left in it when the connection is to be closed. Progress is no stall, however
@@ -21,12 +21,14 @@ class StallWatch(asyncio.Protocol):
 
     _stall_check: asyncio.TimerHandle | None = None
     _stall_interval = 0.0
-    # Bytes that were stuck when it was looked at last; 0 if something went out since.
+    # Bytes that were stuck when it was looked at last, 0 if something went out since; and how often they
+    # were found unchanged. At the second time the exchange has given up by itself, and said so.
     _stuck = 0
+    _unchanged = 0
     _writing_paused = False
 
     def watch_writes(self, seconds: float | None) -> None:
-        """Begin; a client that takes nothing is gone after *seconds* at most (None: never)."""
+        """Begin; a client that takes nothing is gone soon after *seconds* (None: never)."""
         if seconds is not None:
             self._stall_interval = seconds / 2
             self._stall_check = self.loop.call_later(self._stall_interval, self._check_writes)
@@ -49,7 +51,8 @@ class StallWatch(asyncio.Protocol):
     def _check_writes(self) -> None:
         must_go_out = self._writing_paused or self.transport.is_closing()
         unsent = self.transport.get_write_buffer_size() if must_go_out else 0
-        if 0 < self._stuck <= unsent:
+        self._unchanged = self._unchanged + 1 if 0 < self._stuck <= unsent else 0
+        if self._unchanged == 2:
             self._stall_check = None
             self.transport.abort()
             return

@@ -57,6 +57,7 @@ class RequestProtocol(HttpProtocol):
 
 _FALSE_ALARMS = (
     "ASGI callable returned without completing handshake.",
+    "ASGI callable returned without completing response.",
     "Invalid UTF-8 sequence received from client.",
 )
 
@@ -65,7 +66,8 @@ class _FalseAlarms(logging.Filter):
     """Keeps back what uvicorn takes for an error of the application, and what is none.
 
     It cancels calls when their time is over, and logs that. Of websockets that were refused by a
-    response it says that they were not answered; Pottle answers all of them. And that the application
+    response it says that they were not answered; Pottle answers all of them. Why an answer is not
+    completed Pottle has said itself. And that the application
     does not start is said by whoever called `serve`.
     """
 
