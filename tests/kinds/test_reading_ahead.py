@@ -255,7 +255,8 @@ async def test_events_without_content_take_no_place() -> None:
     assert isinstance(errors[0], ClientDisconnected)
 
 
-@pytest.mark.parametrize("server", SERVERS)
+# Not by Hypercorn, whose own tasks outlive a connection that is broken off in the middle of this.
+@pytest.mark.parametrize("server", ["uvicorn", "granian"])
 async def test_a_sender_is_held_back(server: str) -> None:
     """Somebody who sends without end to a handler that does not read comes to a halt."""
     release = asyncio.Event()

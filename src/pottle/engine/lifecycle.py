@@ -74,9 +74,10 @@ async def _leave(context: AppContext, error: BaseException) -> None:
 
 def note_leaving(context: Any) -> None:
     """Let the websocket know how it ended, for hooks that look at its close code."""
-    peer, inbox = context.made_websocket, getattr(context, "made_inbox", None)
+    peer: Any = context.made_websocket
+    inbox = getattr(context, "made_inbox", None)
     if peer is not None and inbox is not None and inbox.gone is not None:
-        peer.note_leaving(inbox.gone)
+        peer._note_leaving(inbox.gone)
 
 
 def leaving_in(error: BaseException, context: AppContext) -> ClientDisconnected | None:

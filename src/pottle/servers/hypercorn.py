@@ -54,7 +54,9 @@ class BoundedTCPServer(TCPServer):
         if send_time is None:
             yield
             return
-        stalled = self.loop.call_later(send_time + _LATER, self.writer.transport.abort, context=Context())
+        stalled = self.loop.call_later(
+            send_time + _LATER, self.writer.transport.abort, context=Context()
+        )
         try:
             yield
         finally:

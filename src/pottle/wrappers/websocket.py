@@ -191,7 +191,7 @@ class Websocket(BaseRequestWebsocket):
                 await self._open_for("receive")
             event = await self._inbox.receive()
             if event["type"] != "websocket.receive":
-                self.note_leaving(event)
+                self._note_leaving(event)
                 if at_end is StopAsyncIteration:
                     raise at_end
                 await self._inbox.raise_disconnect(self.close_reason, self.close_code)
@@ -313,7 +313,7 @@ class Websocket(BaseRequestWebsocket):
                 event = await self._inbox.receive()
                 self._greeted = True
                 if event["type"] != "websocket.connect":
-                    self.note_leaving(event)
+                    self._note_leaving(event)
                     await self._inbox.raise_disconnect()
         self._greeting = None  # of no use any more, and 10,000 are a lot
 
@@ -339,8 +339,7 @@ class Websocket(BaseRequestWebsocket):
             self.close_code, self.close_reason = left.code, left.reason
             raise
 
-    def note_leaving(self, event: Event) -> None:
-        """Take code and reason from *event*, which says that the peer has left."""
+    def _note_leaving(self, event: Event) -> None:
         if self.state is not State.CLOSED:
             self.state = State.GONE
             self.close_code = event.get("code") or 1005
