@@ -264,7 +264,7 @@ async def test_a_source_without_close() -> None:
 @pytest.fixture
 def app() -> Pottle:
     app = Pottle(__name__)
-    app.secret_key = "a key"
+    app.secret_key = "a key of more than sixteen bytes"
     return app
 
 

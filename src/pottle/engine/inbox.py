@@ -126,7 +126,7 @@ class Inbox:
         Raises `TimeoutError` if nothing arrives for *timeout* seconds. *ahead* is the watcher's.
         """
         # PERF: one generator with all in it, since an idle websocket keeps its frames (bench: memory).
-        if self._websocket:
+        if self._websocket and (self._taken or ahead):
             # Before the message is there: who is cancelled in the meantime loses none.
             turns.sent += 1
             if not turns.sent & 7 and turns.due():
