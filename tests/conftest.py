@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pottle import Pottle, active, signals
+from pottle.threads import DEFAULT_THREADS, set_thread_limit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
@@ -127,6 +128,13 @@ def _nothing_stays_set() -> Iterator[None]:
         pytest.fail(f"The test left environment variables changed: {left}", pytrace=False)
     if left_folder != folder:
         pytest.fail(f"The test left the working directory at {left_folder}", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    """The size of the pool of threads, which an application sets for the whole process."""
+    yield
+    set_thread_limit(DEFAULT_THREADS)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from pottle.errors import SetupError
 from pottle.signals import got_serving_exception
 from pottle.testing import WebsocketClosed
 from pottle.testing.app import LifespanError
-from pottle.threads import DEFAULT_THREADS, set_thread_limit, thread_pool
+from pottle.threads import thread_pool
 
 
 def make_app(**config) -> Pottle:
@@ -527,11 +527,6 @@ class TestLifespan:
 
 
 class TestThreads:
-    @pytest.fixture(autouse=True)
-    def _as_before(self):
-        yield
-        set_thread_limit(DEFAULT_THREADS)
-
     async def test_the_limit_is_taken_at_start_up(self):
         app = make_app(THREADS=1)
         running, most = [], []

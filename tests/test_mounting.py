@@ -24,7 +24,7 @@ from pottle.active import current
 from pottle.errors import SetupError
 from pottle.testing import WebsocketResponseError
 from pottle.testing.app import LifespanError
-from pottle.threads import DEFAULT_THREADS, set_thread_limit
+from pottle.threads import set_thread_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -402,10 +402,8 @@ class TestWSGI:
     """What a WSGI application is told, as PEP 3333 has it."""
 
     @pytest.fixture
-    def two_threads(self) -> Iterator[None]:
+    def two_threads(self) -> None:
         set_thread_limit(2)
-        yield
-        set_thread_limit(DEFAULT_THREADS)
 
     async def environ(self, scope: dict[str, Any], prefix: str = "/old") -> dict[str, Any]:
         app, old = make_app(), Environments()

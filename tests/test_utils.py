@@ -259,11 +259,6 @@ class TestRunSyncIterable:
 
 
 class TestThreadLimit:
-    @pytest.fixture(autouse=True)
-    def _as_before(self):
-        yield
-        set_thread_limit(DEFAULT_THREADS)
-
     async def test_a_new_limit_is_a_new_pool(self):
         before = thread_pool()
         set_thread_limit(DEFAULT_THREADS)

@@ -24,7 +24,6 @@ from wtforms.validators import DataRequired
 
 import pottle
 from pottle.datastructures import FileStorage
-from pottle.threads import DEFAULT_THREADS, set_thread_limit
 
 USERS = 20
 
@@ -169,7 +168,6 @@ def make_app(way: str, folder: Any) -> Any:
 def app(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
     app = make_app(request.param, tmp_path)
     yield app
-    set_thread_limit(DEFAULT_THREADS)
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()
 

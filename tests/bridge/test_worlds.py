@@ -15,7 +15,6 @@ import pytest
 
 import pottle
 from pottle.sync import call_in_thread
-from pottle.threads import DEFAULT_THREADS, set_thread_limit
 
 
 async def text(app: Any, path: str = "/", **kwargs: Any) -> str:
@@ -147,13 +146,10 @@ async def test_twenty_at_once_with_four_threads(app):
         assert before == flask.g.user == flask.g.checked == pottle.request.args["user"]
         return before
 
-    try:
-        async with app.test_app() as running:
-            client = running.test_client()
-            calls = [client.get(f"/?user={n}") for n in range(20)]
-            found = [await r.get_data(as_text=True) for r in await asyncio.gather(*calls)]
-    finally:
-        set_thread_limit(DEFAULT_THREADS)
+    async with app.test_app() as running:
+        client = running.test_client()
+        calls = [client.get(f"/?user={n}") for n in range(20)]
+        found = [await r.get_data(as_text=True) for r in await asyncio.gather(*calls)]
     assert found == [str(n) for n in range(20)]
 
 

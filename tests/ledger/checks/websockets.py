@@ -98,7 +98,7 @@ async def check_17_an_empty_binary_frame_beside_no_text_is_received() -> None:
     await empty_frame(bytes=b"", text=None)
 
 
-async def check_18_messages_are_pulled_on_demand() -> None:
+async def check_18_messages_are_read_ahead_within_bounds() -> None:
     def messages() -> Iterator[Event]:
         yield {"type": "websocket.connect"}
         for _ in range(200):
@@ -110,10 +110,10 @@ async def check_18_messages_are_pulled_on_demand() -> None:
 
     async with connect(app_with(view), "/", messages(), kind="websocket") as wire:
         await asyncio.wait({wire.task})
-    assert wire.pulled <= 3, f"{wire.pulled} events were pulled, and one message received"
+    assert wire.pulled <= 20, f"{wire.pulled} events were pulled, and one message received"
 
 
-async def check_18_body_events_are_pulled_on_demand() -> None:
+async def check_18_body_events_are_read_ahead_within_bounds() -> None:
     async def view() -> str:
         await anext(aiter(request.body))
         await asyncio.sleep(0.3)
@@ -123,7 +123,7 @@ async def check_18_body_events_are_pulled_on_demand() -> None:
     app.add_url_rule("/", "view", view, methods=["POST"])
     wire = await ask(app, "/", (b"piece" for _ in range(200)), method="POST")
     assert wire.body == b"done", wire.error
-    assert wire.pulled <= 3, f"{wire.pulled} events were pulled, and one piece read"
+    assert wire.pulled <= 20, f"{wire.pulled} events were pulled, and one piece read"
 
 
 @on_quart(fails_on=("0.21",))
