@@ -57,6 +57,7 @@ class Exchange(AppContext):
                 self.route.interrupt,
                 self.plan.read_ahead,
                 websocket=self.route.kind is not HTTP,
+                scope=self.scope,
             )
         return inbox
 

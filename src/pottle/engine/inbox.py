@@ -27,12 +27,15 @@ from ..errors import (
     WebsocketCancelled,
 )
 from ..turns import turns
-from ..typing import Event, Receive
+from ..typing import Event, Receive, Scope
 from ..waiting import Shielded, go_on, time_limit
 from .sweep import INTERVAL, Sweep, running_sweep
 
 _LEAVING = frozenset({"http.disconnect", "websocket.disconnect"})
 
+#: The key of an ASGI scope under which our servers say that the client has left, with more unread than is
+#: read ahead, so that the event of it will not be seen.
+LEFT = "pottle.left"
 #: Messages and bytes that are read ahead, where the configuration says nothing else.
 READ_AHEAD = (16, 64 * 1024)
 #: Seconds in which the close code is looked for when a server says that it could not send.
@@ -51,6 +54,7 @@ class Inbox:
 
     *interrupt* says whether the view is cancelled when the client leaves, *read_ahead* how many
     messages and bytes may be read while nobody asks for them, *websocket* what kind of connection it is.
+    In *scope* our servers say that the client has left behind more than that.
     """
 
     # PERF: all is set here, although little of it is ever used: an attribute that some instances
@@ -62,9 +66,11 @@ class Inbox:
         read_ahead: tuple[int, int] = READ_AHEAD,
         *,
         websocket: bool = False,
+        scope: Scope | None = None,
     ) -> None:
         self._receive = receive
         self._websocket = websocket
+        self._scope = scope
         self.interrupt = interrupt
         self._read_ahead = read_ahead
         #: The disconnect event, once there was one.
@@ -318,8 +324,13 @@ class Inbox:
             self.leave_sweep()
         elif self.suspended:
             # Only one that is still, or again, suspended a turn later is worth a task.
-            if self._idle and self.gone is None and self._may_look_ahead(turn):
-                self._start_watcher()
+            if self._idle and self.gone is None:
+                if self._may_look_ahead(turn):
+                    self._start_watcher()
+                elif self._scope is not None and LEFT in self._scope:
+                    self.gone = self._gone("The client left.")
+                    self._tell()
+                    self._interrupt(at_once=True)
             self._idle = not self._idle
         else:
             self._idle = False

@@ -72,6 +72,14 @@ class HttpProtocol(StallWatch, HttpToolsProtocol):
             running.disconnected = True
             running.message_event.set()
 
+    def is_reading_paused(self) -> bool:
+        """Whether a body, or requests behind the one that is answered, wait for the application."""
+        return self.flow.read_paused
+
+    def running_scope(self) -> Any:
+        """That of the request that is with the application, or of the last one."""
+        return (self._running or self.cycle).scope
+
     def data_received(self, data: bytes) -> None:
         if self._is_over():
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ from hypercorn import asyncio as hypercorn_asyncio
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
+from hypercorn.events import Closed
 from hypercorn.protocol import h2, h11
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.ws_stream import WSStream
 
 from pottle.servers.logs import access_logger
+from pottle.servers.stalls import has_hung_up
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -37,8 +40,37 @@ class BoundedTCPServer(TCPServer):
     """Hypercorn's connection, aborted where its client takes nothing for ``config.send_time`` seconds.
 
     Hypercorn itself waits for as long as the client pleases, to send and, once the connection is
-    closed, to get rid of what was not sent.
+    closed, to get rid of what was not sent. And while a client has sent another request than the one that
+    is answered, it does not notice that it leaves.
     """
+
+    async def _read_data(self) -> None:
+        reading = asyncio.current_task()
+        send_time: float | None = cast(Any, self.config).send_time
+        assert reading is not None
+        if send_time is None:
+            await super()._read_data()
+            return
+        left = False
+        later: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal left, later
+            if left:
+                reading.cancel()
+            else:
+                left = has_hung_up(self.writer.transport)
+                later = self.loop.call_later(send_time / 2, look, context=Context())
+
+        later = self.loop.call_later(send_time / 2, look, context=Context())
+        try:
+            await super()._read_data()
+        except asyncio.CancelledError:
+            if not left or reading.uncancel() > 0:
+                raise
+            await self.protocol.handle(Closed())
+        finally:
+            later.cancel()
 
     async def protocol_send(self, event: Any) -> None:
         with self._aborted_when_stalled():

@@ -51,6 +51,14 @@ class WebsocketProtocol(StallWatch, ToldOfCloses):
         self._pong = b""
         super().connection_lost(exc)
 
+    def is_reading_paused(self) -> bool:
+        """Whether messages wait for the application."""
+        return self.read_paused
+
+    def running_scope(self) -> Any:
+        """That of the handshake."""
+        return self.scope
+
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._pong and not self.transport.is_closing():
