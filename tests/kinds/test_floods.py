@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 
 from peer import PATIENCE, calling, websocket_scope
 from pottle import Pottle, websocket
-from serving import connected, serving
+from serving import connected, request_bytes, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,3 +142,67 @@ async def test_empty_messages_are_counted_when_they_are_read_ahead() -> None:
         async with asyncio.timeout(PATIENCE):
             await seen.wait()
     assert asked == 1 + 16
+
+
+def http2_flood(requests: int) -> bytes:
+    """A connection of HTTP/2 on which *requests* are sent and each is reset at once."""
+    client = H2Connection(H2Configuration(client_side=True))
+    client.initiate_connection()
+    head = [(":method", "GET"), (":path", "/"), (":scheme", "http"), (":authority", "x")]
+    for _ in range(requests):
+        stream = client.get_next_available_stream_id()
+        client.send_headers(stream, head, end_stream=True)
+        client.reset_stream(stream)
+    return client.data_to_send()
+
+
+async def test_requests_of_http2_that_are_reset_at_once() -> None:
+    app, done = Pottle(__name__, static_folder=None), asyncio.Event()
+
+    @app.get("/")
+    async def view() -> str:
+        return "answered"
+
+    async with serving(app, "hypercorn") as port, connected(port) as client:
+        flood = http2_flood(900)  # fewer than Hypercorn takes on one connection
+        working = asyncio.create_task(longest_work(done))
+        await client.send(flood)
+        async with connected(port) as other:
+            await other.send(request_bytes("/"))
+            assert await other.answer() == b"answered"
+        # The answer to a ping says that all before it was handled.
+        ping = H2Connection(H2Configuration(client_side=True))
+        ping.ping(b"the end.")
+        await client.send(ping.data_to_send())
+        async with asyncio.timeout(PATIENCE * 3):
+            await client.reader.readuntil(b"the end.")
+        done.set()
+        assert await working < LONGEST
+
+
+async def test_frames_that_hypercorn_does_not_understand_end_their_connection_in_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = Pottle(__name__, static_folder=None)
+
+    @app.get("/")
+    async def view() -> str:
+        return "answered"
+
+    peer = H2Connection(H2Configuration(client_side=True))
+    peer.initiate_connection()
+    for stream in range(1, 2 * 1100, 2):  # more than it keeps
+        peer.prioritize(stream, weight=1)
+    async with serving(app, "hypercorn") as port:
+        async with connected(port) as client:
+            client.writer.write(peer.data_to_send())
+            with suppress(ConnectionError):
+                await client.end()
+        async with connected(port) as other:
+            await other.send(request_bytes("/"))
+            assert await other.answer() == b"answered"
+    told = [record for record in caplog.records if record.name == "hypercorn.error"]
+    assert [record.getMessage().split(":")[:2] for record in told] == [
+        ["A connection was broken off", " TooManyStreamsError"]
+    ]
+    assert not [record for record in caplog.records if record.exc_info]
