@@ -76,6 +76,15 @@ async def time_limit(seconds: float | None) -> AsyncGenerator[asyncio.Timeout]:
         yield limit
 
 
+def _cancel(iterator: Iterator[Any], waiting: Any, error: BaseException) -> Any:
+    """Raise *error* in an awaitable that waits for *waiting*; gives what it waits for then."""
+    throw = getattr(iterator, "throw", None)
+    if throw is None:  # of a compiled server
+        waiting.cancel()
+        raise error
+    return throw(error)
+
+
 @types.coroutine
 def go_on(iterator: Iterator[Any], waiting: Any) -> Generator[Any, Any, Any]:
     """The rest of an awaitable whose first step has given *waiting*."""
@@ -84,12 +93,36 @@ def go_on(iterator: Iterator[Any], waiting: Any) -> Generator[Any, Any, Any]:
             try:
                 yield waiting
             except BaseException as error:
-                throw = getattr(iterator, "throw", None)
-                if throw is None:  # of a compiled server
-                    waiting.cancel()
-                    raise
-                waiting = throw(error)
+                waiting = _cancel(iterator, waiting, error)
             else:
                 waiting = next(iterator)
     except StopIteration as done:
+        return done.value
+
+
+@types.coroutine
+def go_on_to_the_end(
+    iterator: Iterator[Any], waiting: Any, deadline: float | None
+) -> Generator[Any, Any, Any]:
+    """As `go_on`, but who is cancelled waits on, until *deadline* at most, and is cancelled then.
+
+    *deadline* is in the time of the event loop; None stands for never.
+    """
+    loop = asyncio.get_running_loop()
+    cancelled: asyncio.CancelledError | None = None
+    try:
+        while True:
+            try:
+                yield None if waiting is None else Shielded(waiting)
+            except asyncio.CancelledError as error:
+                if deadline is not None and loop.time() >= deadline:
+                    waiting = _cancel(iterator, waiting, error)
+                    continue
+                cancelled = error
+                if waiting is not None:
+                    continue
+            waiting = next(iterator)
+    except StopIteration as done:
+        if cancelled is not None:
+            raise cancelled from None
         return done.value

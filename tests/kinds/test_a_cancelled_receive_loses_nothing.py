@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -208,6 +209,103 @@ async def test_a_reader_that_gives_up_while_the_message_is_there() -> None:
     async with calling(app, websocket_scope(), CONNECT) as peer:
         pass
     assert received == [str(number) for number in range(10)]
+
+
+# The handshake, which the first of them sends.
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("receive", WAYS, ids=lambda way: way.__name__)
+async def test_a_handshake_over_the_wire(
+    server: str, receive: Callable[[], Awaitable[str | bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Pottle(__name__, static_folder=None)
+    monkeypatch.setitem(globals(), "BRIEFLY", 0.0001)
+
+    @app.websocket("/")
+    async def echo() -> None:
+        while True:
+            try:
+                message = await receive()
+            except TimeoutError:
+                continue
+            await websocket.send(message)
+            break
+
+    async def visit(port: int) -> str | bytes:
+        async with connect(f"ws://127.0.0.1:{port}/") as client:
+            await client.send("hello")
+            return await client.recv()
+
+    async with serving(app, server) as port, asyncio.timeout(PATIENCE):
+        answers = await asyncio.gather(*(visit(port) for _ in range(40)))
+    assert answers == ["hello"] * 40
+
+
+class SlowToAccept(Peer):
+    """A compiled server, for which a cancelled handshake is the end of the connection."""
+
+    def send(self, message: dict[str, Any]) -> Any:
+        return Compiled(asyncio.ensure_future(self._send_late(message)))
+
+    async def _send_late(self, message: dict[str, Any]) -> None:
+        await asyncio.sleep(BRIEFLY * 3)
+        await super().send(message)
+
+
+class Timed(SlowToAccept):
+    """The same as a coroutine, as of servers in Python."""
+
+    def send(self, message: dict[str, Any]) -> Any:
+        return self._send_late(message)
+
+
+@pytest.mark.parametrize("peer_class", [SlowToAccept, Timed])
+@pytest.mark.parametrize("receive", WAYS, ids=lambda way: way.__name__)
+async def test_a_handshake_is_sent_as_a_whole(
+    receive: Callable[[], Awaitable[str | bytes]], peer_class: type[Peer]
+) -> None:
+    app = Pottle(__name__, static_folder=None)
+    received: list[str | bytes] = []
+
+    @app.websocket("/")
+    async def ws() -> None:
+        with suppress(TimeoutError):
+            await receive()
+        peer.put({"type": "websocket.receive", "text": "one"})
+        received.append(await websocket.receive())
+
+    peer = peer_class(CONNECT)
+    async with asyncio.timeout(PATIENCE):
+        await app(websocket_scope(), peer.receive, peer.send)
+    assert [message["type"] for message in peer.sent] == ["websocket.accept", "websocket.close"]
+    assert received == ["one"]
+
+
+@pytest.mark.parametrize("peer_class", [SlowToAccept, Timed])
+async def test_a_handshake_that_nobody_takes_has_an_end(peer_class: type[Peer]) -> None:
+    app = Pottle(__name__, static_folder=None)
+    app.config["RESPONSE_TIMEOUT"] = 0.1
+    ended: list[BaseException] = []
+
+    @app.websocket("/")
+    async def ws() -> None:
+        try:
+            await with_wait_for()
+        except BaseException as error:
+            ended.append(error)
+            raise
+
+    class Stuck(peer_class):  # type: ignore[valid-type, misc]
+        async def _send_late(self, message: dict[str, Any]) -> None:
+            if message["type"] == "websocket.accept":
+                await asyncio.Event().wait()
+            await super()._send_late(message)
+
+    peer = Stuck(CONNECT)
+    async with asyncio.timeout(PATIENCE):
+        await app(websocket_scope(), peer.receive, peer.send)
+    assert [type(error).__name__ for error in ended] in (["TimeoutError"], ["WebsocketCancelled"])
 
 
 # Bodies.

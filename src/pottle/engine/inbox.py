@@ -28,7 +28,7 @@ from ..errors import (
 )
 from ..turns import turns
 from ..typing import Event, Receive, Scope
-from ..waiting import Shielded, go_on, time_limit
+from ..waiting import Shielded, go_on, go_on_to_the_end, time_limit
 from .sweep import INTERVAL, Sweep, running_sweep
 
 _LEAVING = frozenset({"http.disconnect", "websocket.disconnect"})
@@ -492,27 +492,33 @@ class Inbox:
     # Sending.
 
     @types.coroutine
-    def until_sent(self, sending: Any, timeout: float | None) -> Generator[Any, Any, None]:
+    def until_sent(
+        self, sending: Any, timeout: float | None, *, whole: bool = False
+    ) -> Generator[Any, Any, None]:
         """Await *sending*, a call of the server's ``send``.
 
-        A client that takes nothing for *timeout* seconds is one that has left.
+        A client that takes nothing for *timeout* seconds is one that has left. If it is to be sent as
+        a *whole*, a cancellation has to wait for that.
         """
         iterator = sending.__await__()
         try:
             waiting = next(iterator)
         except StopIteration:
             return
-        yield from self.until_taken(iterator, waiting, timeout).__await__()
+        yield from self.until_taken(iterator, waiting, timeout, whole=whole).__await__()
 
     async def until_taken(
-        self, sending: Iterator[Any], waiting: Any, timeout: float | None
+        self, sending: Iterator[Any], waiting: Any, timeout: float | None, *, whole: bool = False
     ) -> None:
         """As `until_sent`, for a call whose first step has given *waiting*."""
         expired = False
         try:
             async with time_limit(timeout) as limit:
                 try:
-                    await go_on(sending, waiting)
+                    if whole:
+                        await go_on_to_the_end(sending, waiting, limit.when())
+                    else:
+                        await go_on(sending, waiting)
                 finally:
                     expired = limit.expired()
         except TimeoutError:

@@ -52,7 +52,9 @@ class Inbox(Source, Protocol):
 
     def is_elsewhere(self) -> bool: ...
     def end_receiving(self) -> None: ...
-    def until_sent(self, sending: Any, timeout: float | None) -> Awaitable[None]: ...
+    def until_sent(
+        self, sending: Any, timeout: float | None, *, whole: bool = False
+    ) -> Awaitable[None]: ...
     async def until_taken(
         self, sending: Iterator[Any], waiting: Any, timeout: float | None
     ) -> None: ...
@@ -132,7 +134,8 @@ class Websocket(BaseRequestWebsocket):
         }
         self.state = State.OPEN
         try:
-            await self._inbox.until_sent(self._send(message), self._send_timeout)
+            # As a whole: half a handshake would be the end of the connection.
+            await self._inbox.until_sent(self._send(message), self._send_timeout, whole=True)
         except OSError as error:
             await self._leave(error)
 
@@ -376,7 +379,9 @@ class _Callables:
         self.interrupt = False
         self._receive, self._send, self._accept, self._close = receive, send, accept, close
 
-    def until_sent(self, sending: Any, timeout: float | None) -> Awaitable[None]:
+    def until_sent(
+        self, sending: Any, timeout: float | None, *, whole: bool = False
+    ) -> Awaitable[None]:
         return sending  # type: ignore[no-any-return]  # an awaitable of the callables
 
     async def until_taken(
