@@ -111,17 +111,30 @@ class ThreadPool(Executor):
                 call.queued = True
                 self._queue.append(call)
                 return call
-            self._working += 1
             worker = self._worker()
+            if worker is None:
+                if not self._working:
+                    raise RuntimeError(
+                        "No thread can be started for synchronous code: the system allows no more of them"
+                        " (`ulimit -u`, TasksMax of systemd, or pids.max of a container)."
+                    )
+                call.queued = True
+                self._queue.append(call)
+                return call
+            self._working += 1
         worker.hand(call)
         return call
 
-    def _worker(self) -> _Worker:
-        """A thread that has nothing to do; the lock is held."""
+    def _worker(self) -> _Worker | None:
+        """A thread that has nothing to do, None if the system has no more; the lock is held."""
         if self._free:
             return self._free.pop()
+        try:
+            worker = _Worker(self, self._made + 1)
+        except RuntimeError:
+            return None
         self._made += 1
-        return _Worker(self, self._made)
+        return worker
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the threads; what was submitted is still done."""
@@ -137,6 +150,10 @@ class ThreadPool(Executor):
         with self._lock:
             call = self._next()
             worker = None if call is None else self._worker()
+            if call is not None and worker is None:
+                # It stays at the head of the queue until a thread is free.
+                self._queue.appendleft(call)
+                self._working -= 1
         if worker is not None:
             worker.hand(call)
         try:
@@ -150,7 +167,7 @@ class ThreadPool(Executor):
         with self._lock:
             call = self._next()
             if call is None:
-                if self._closed:
+                if self._closed or len(self._free) >= self.limit:  # others stood aside for a while
                     worker.hand(None)
                 else:
                     self._free.append(worker)

@@ -6,7 +6,7 @@ import asyncio
 from time import monotonic
 
 #: Others have a turn after so many pieces, or seconds, in which whoever is at work never waited.
-PIECES_PER_TURN = 64
+PIECES_PER_TURN = 128
 SECONDS_PER_TURN = 0.001
 
 

@@ -29,7 +29,7 @@ LEAVING = {"type": "websocket.disconnect", "code": 1001}
 END_OF_BODY = {"type": "http.request", "body": b"", "more_body": False}
 
 #: Pieces after which others have had a turn at the latest.
-MOST = 64 + 8
+MOST = 128 + 8
 SENDS = 20_000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -197,3 +198,16 @@ def no_descriptors() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("name", ["Content-Disposition", "Content-Type"])
+async def test_quoted_strings_without_an_end(name: str) -> None:
+    """Sixteen such parts once took five seconds of processor."""
+    kind = 'form-data; name="f"' if name == "Content-Disposition" else "text/plain"
+    evil = f'{name}: {kind}; x="{";" * 18}"; y="'
+    evil += '\\"' * ((4090 - len(evil)) // 2)
+    heads = [evil if kind != "text/plain" else f"{DISPOSITION}\r\n{evil}"] * 16
+    before = time.process_time()
+    status, _ = await post("/form", *heads)
+    assert status in {200, 400}
+    assert time.process_time() - before < 1

@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 
 from pottle import Pottle, request, websocket
 from pottle.sync import await_sync
+from pottle.threads import ThreadPool
 from serving import connected, request_bytes, serving
 
 PATIENCE = 10
@@ -140,3 +141,61 @@ async def test_a_mounted_wsgi_application_that_waits_for_its_clients(app: Pottle
                 assert await other.answer() == b"plain"
         for writer in writers:
             writer.transport.abort()
+
+
+async def test_a_system_that_has_no_more_threads(
+    app: Pottle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls wait for a thread that there is, and none is lost."""
+    started: list[threading.Thread] = []
+
+    def start(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        original(thread)
+
+    original = threading.Thread.start
+    pool = ThreadPool(4)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    go_on = threading.Event()
+
+    def waits() -> str:
+        with pool.aside():
+            assert go_on.wait(PATIENCE)
+        return "waited"
+
+    waiting = [pool.submit(waits) for _ in range(2)]
+    calls = [pool.submit(threading.get_ident) for _ in range(20)]
+    assert all(call.queued for call in calls)
+    go_on.set()
+    assert [call.result(PATIENCE) for call in waiting] == ["waited"] * 2
+    assert len({call.result(PATIENCE) for call in calls}) <= 2
+    assert pool.submit(str, 1).result(PATIENCE) == "1"
+    pool.shutdown()
+
+
+async def test_threads_beyond_the_limit_end(app: Pottle) -> None:
+    """Others stood aside while they worked."""
+    pool, go_on, before = ThreadPool(2), threading.Event(), threading.active_count()
+
+    def waits() -> None:
+        with pool.aside():
+            assert go_on.wait(PATIENCE)
+
+    calls = [pool.submit(waits) for _ in range(12)]
+    await until(lambda: threading.active_count() >= before + 12)
+    go_on.set()
+    for call in calls:
+        call.result(PATIENCE)
+    await until(lambda: threading.active_count() <= before + 2)
+    pool.shutdown()
+
+
+async def test_no_thread_at_all_is_an_error(app: Pottle, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(RuntimeError, match="No thread can be started for synchronous code"):
+        ThreadPool(2).submit(str)

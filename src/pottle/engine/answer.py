@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Coroutine
+from time import monotonic
 from types import EllipsisType, TracebackType
 from typing import Any, cast
 
 from ..errors import ClientDisconnected, RequestCancelled, ResultError
-from ..turns import turns
+from ..turns import PIECES_PER_TURN, SECONDS_PER_TURN
 from ..typing import Event
 from ..utils import encode_headers
 from ..wrappers import Response
@@ -171,6 +172,7 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
                 raise _left(exchange, error) from error
             silence.busy = 0
             chunks, encode = unencoded(body)
+            pieces, begun = 0, monotonic()
             # PERF: all that a piece costs is written out, and time is taken by the number of the
             # sweep's turn: no timer, and no coroutine but the server's (bench: stream).
             async for chunk in chunks:
@@ -178,9 +180,12 @@ async def _stream(exchange: Exchange, response: Response, start: Event, body_typ
                     await silence.settle()
                 if chunk.__class__ is not bytes:
                     chunk = encode(chunk)
-                turns.sent += 1
-                if not turns.sent & 7:
-                    await turns.give()
+                pieces += 1
+                if not pieces & 7 and (
+                    pieces == PIECES_PER_TURN or monotonic() - begun > SECONDS_PER_TURN
+                ):
+                    await asyncio.sleep(0)
+                    pieces, begun = 0, monotonic()
                 silence.busy = sweep.turn
                 try:
                     await send({"type": body_type, "body": chunk, "more_body": True})

@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from h11 import Connection as H11Connection
 from hypercorn import asyncio as hypercorn_asyncio
+from hypercorn import protocol as hypercorn_protocol
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from hypercorn.events import Closed, RawData
 from hypercorn.protocol import h2, h11
 from hypercorn.protocol.events import StreamClosed
+from hypercorn.protocol.h2 import H2Protocol
+from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.protocol.ws_stream import WSStream
 
+from pottle.engine.inbox import LEFT
 from pottle.servers.logs import access_logger
 from pottle.servers.stalls import has_hung_up
 
@@ -134,6 +138,32 @@ class BoundedTCPServer(TCPServer):
             stalled.cancel()
 
 
+class ReleasedH2Protocol(H2Protocol):
+    """Hypercorn's HTTP/2 connection, which lets go of those who wait for a window that its client has left shut."""
+
+    async def handle(self, event: Any) -> None:
+        await super().handle(event)
+        if isinstance(event, Closed):
+            for buffer in list(self.stream_buffers.values()):
+                await buffer.close()
+
+
+class ToldHTTPStream(HTTPStream):
+    """Hypercorn's request, whose end is told even if more of its body has come than anybody has read."""
+
+    async def handle(self, event: Any) -> None:
+        put: Any = getattr(
+            self, "app_put", None
+        )  # not there before the application has been started
+        if isinstance(event, StreamClosed) and put is not None and not self.closed:
+            unread: asyncio.Queue[Any] = put.__self__
+            if unread.full():
+                cast(Any, self.scope)[LEFT] = True
+                while not unread.empty():
+                    unread.get_nowait()
+        await super().handle(event)
+
+
 class ToldWebsocketStream(WSStream):
     """Hypercorn's websocket, whose application is told when a client sends before it was accepted.
 
@@ -160,6 +190,8 @@ async def serve(
     hypercorn_run.TCPServer = BoundedTCPServer  # type: ignore[attr-defined]  # it has no setting for its class
     for protocol in (h11, h2):
         cast(Any, protocol).WSStream = ToldWebsocketStream
+        cast(Any, protocol).HTTPStream = ToldHTTPStream
+    cast(Any, hypercorn_protocol).H2Protocol = ReleasedH2Protocol
     config.bind = [f"fd://{os.dup(listening.stream.fileno())}"]  # Hypercorn closes its own
     if listening.datagram is not None:
         config.quic_bind = [f"fd://{os.dup(listening.datagram.fileno())}"]
