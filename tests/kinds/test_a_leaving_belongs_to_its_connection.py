@@ -18,7 +18,7 @@ from pottle import (
     stream_with_context,
     websocket,
 )
-from pottle.errors import WebsocketDisconnect
+from pottle.errors import PeerDisconnected, WebsocketDisconnect
 from pottle.signals import got_request_exception, got_websocket_exception
 from pottle.sync import async_to_sync
 from serving import SERVERS, connected, request_bytes, serving
@@ -696,3 +696,32 @@ async def test_a_broadcast_over_the_wire(
         assert [record.getMessage() for record in caplog.records] == [
             "Exception on request POST /fail"
         ]
+
+
+@pytest.mark.parametrize("setting", ["TESTING", "PROPAGATE_EXCEPTIONS"])
+@pytest.mark.parametrize("hook", [False, True])
+async def test_what_a_test_sees_of_the_leaving_of_another_client(setting: str, hook: bool) -> None:
+    app = Pottle(__name__, static_folder=None)
+    app.config[setting] = True
+    peers: list[Any] = []
+
+    if hook:
+        app.before_request(lambda: None)
+
+    @app.websocket("/keep")
+    async def keep() -> None:
+        peers.append(websocket._get_current_object())
+        await websocket.accept()
+        await websocket.receive()
+
+    @app.post("/tell")
+    async def tell() -> str:
+        await peers[0].send("news")
+        return "told"
+
+    client = app.test_client()
+    async with client.websocket("/keep") as peer:
+        await peer.wait_accepted()
+        await peer.close(4000)
+    with pytest.raises(PeerDisconnected):
+        await client.post("/tell")

@@ -12,7 +12,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 
 from peer import PATIENCE, calling, websocket_scope
-from pottle import Pottle, websocket
+from pottle import Pottle, request, websocket
 from serving import connected, request_bytes, serving
 
 if TYPE_CHECKING:
@@ -208,3 +208,26 @@ async def test_frames_that_hypercorn_does_not_understand_end_their_connection_in
         ["A connection was broken off", " TooManyStreamsError"]
     ]
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("debug", [False, True])
+async def test_an_accept_header_of_blanks(debug: bool) -> None:
+    """Werkzeug's pattern takes six seconds for it."""
+    app = Pottle(__name__, static_folder=None)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.debug = debug
+
+    @app.get("/")
+    async def view() -> list[str]:
+        accepted = list(request.accept_mimetypes.values())
+        if debug:
+            raise ValueError("seen by the debug page, which asks whether it may be HTML")
+        return accepted
+
+    client, headers = app.test_client(), {"Accept": "text/plain ;" + " " * 60_000 + "q=0.5, a/b"}
+    before = time.process_time()
+    response = await client.get("/", headers=headers)
+    assert time.process_time() - before < 1
+    assert response.status_code == (500 if debug else 200)
+    if not debug:
+        assert await response.get_json() == ["a/b", "text/plain"]

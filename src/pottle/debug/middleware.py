@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import InternalServerError
-from werkzeug.http import parse_accept_header
 from werkzeug.sansio.utils import host_is_trusted
 
 from ..active import current
 from ..utils import encode_headers, is_loopback, printable
 from ..wrappers import Response
+from ..wrappers.base import parse_accept
 from .page import render_page, render_text
 from .secrets import Secrets
 
@@ -168,5 +167,5 @@ async def _answer(
 
 def _names_html(scope: Scope) -> bool:
     value = b",".join(value for name, value in scope["headers"] if name.lower() == b"accept")
-    accept = parse_accept_header(value.decode("latin-1"), MIMEAccept)
+    accept = parse_accept(value.decode("latin-1"))
     return any(mimetype.lower() in _HTML and quality > 0 for mimetype, quality in accept)

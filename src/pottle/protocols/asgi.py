@@ -311,8 +311,9 @@ async def _answer(exchange: Exchange, work: Coroutine[Any, Any, Response | None]
             response = _last_resort(exchange, failure)
         if response is not None and not exchange.answered:
             await begin_response(exchange, response)  # in one go, as it is no stream
-    except ClientDisconnected:
-        return  # nobody is there to be answered
+    except ClientDisconnected as error:
+        if lifecycle.leaving_in(error, exchange) is None:
+            raise  # that of another client, which is an error like any other
     finally:
         if response is not None and response.closes:
             await _finish(exchange, response)

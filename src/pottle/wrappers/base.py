@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.datastructures import Headers, ImmutableMultiDict, MIMEAccept
+from werkzeug.http import parse_accept_header
 from werkzeug.routing import Rule
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.request import Request as SansIORequest
 from werkzeug.sansio.utils import get_host
+from werkzeug.utils import cached_property
 
 from .. import json
 from ..typing import Scope
@@ -89,6 +91,14 @@ def _cookie_header(connection: Any) -> str:
     return ";".join([str(value, "latin-1") for name, value in raw if name == b"cookie"])
 
 
+def parse_accept(value: str | None) -> MIMEAccept:
+    """The types of an Accept header.
+
+    Blanks are taken together first: werkzeug's pattern takes quadratic time for many of them.
+    """
+    return parse_accept_header(value and " ".join(value.split()), MIMEAccept)
+
+
 class BaseRequestWebsocket(SansIORequest):
     """What was asked for: method, URL, headers, and which rule it matched."""
 
@@ -121,6 +131,11 @@ class BaseRequestWebsocket(SansIORequest):
     #: The first header of each name as it came.
     # PERF: for facts that ask for one, where nobody has had all of them decoded (bench: echo).
     _raw_headers: dict[bytes, bytes] = fact(first_headers)
+
+    @cached_property
+    def accept_mimetypes(self) -> MIMEAccept:
+        """What the client accepts (RFC 9110 section 12.5.1), best first."""
+        return parse_accept(self.headers.get("Accept"))
 
     def __init__(
         self,
