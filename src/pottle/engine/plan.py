@@ -111,6 +111,7 @@ class Plan:
         self.response_timeout: float | None = config["RESPONSE_TIMEOUT"]
         self.max_content_length: int | None = config["MAX_CONTENT_LENGTH"]
         self.max_json_size: int | None = config["MAX_JSON_SIZE"]
+        self.max_form_files: int | None = config["MAX_FORM_FILES"]
         self.body_timeout: float | None = config["BODY_TIMEOUT"]
         self.read_ahead: tuple[int, int] = (
             config["READ_AHEAD_MESSAGES"],

@@ -161,9 +161,11 @@ class Request(BaseRequestWebsocket):
     @property
     def max_form_files(self) -> int | None:
         """Most files of a form that is read as a whole; None for no limit."""
-        if self._max_form_files is _UNSET:
-            return self._setting("MAX_FORM_FILES")  # type: ignore[no-any-return]  # see above
-        return self._max_form_files  # type: ignore[no-any-return]  # see above
+        if self._max_form_files is not _UNSET:
+            return self._max_form_files  # type: ignore[no-any-return]  # see above
+        if self._plan is not None:
+            return self._plan.max_form_files  # type: ignore[no-any-return]  # see above
+        return self._setting("MAX_FORM_FILES")  # type: ignore[no-any-return]  # see above
 
     @max_form_files.setter
     def max_form_files(self, value: int | None) -> None:
