@@ -95,7 +95,7 @@ NUMBERS = [str(number) for number in range(COUNT)]
 
 def pauses() -> list[float]:
     """Seconds before each message: about as long as a reader waits, and none within a burst."""
-    return [0 if number % 4 else BRIEFLY * (number % 5) / 3 for number in range(COUNT)]
+    return [0 if number % 4 else BRIEFLY * (number % 5) for number in range(COUNT)]
 
 
 @pytest.mark.parametrize("server", SERVERS)
