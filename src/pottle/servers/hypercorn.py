@@ -152,9 +152,8 @@ class ToldHTTPStream(HTTPStream):
     """Hypercorn's request, whose end is told even if more of its body has come than anybody has read."""
 
     async def handle(self, event: Any) -> None:
-        put: Any = getattr(
-            self, "app_put", None
-        )  # not there before the application has been started
+        # Not there before the application has been started.
+        put: Any = getattr(self, "app_put", None)
         if isinstance(event, StreamClosed) and put is not None and not self.closed:
             unread: asyncio.Queue[Any] = put.__self__
             if unread.full():

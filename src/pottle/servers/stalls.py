@@ -22,6 +22,8 @@ def has_hung_up(transport: Any) -> bool:
     descriptor = -1 if connection is None else connection.fileno()
     if descriptor < 0:
         return True
+    if not hasattr(select, "poll"):  # Windows cannot be asked
+        return False
     poll = select.poll()
     poll.register(descriptor, _HANGUP)
     return bool(poll.poll(0))
